@@ -1,0 +1,1 @@
+"""Data sets: what exists, under which licence, and how their folders are read."""

@@ -1,0 +1,1 @@
+"""From library to result: pictures, reports. Knows no file format and no paper by name."""
