@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-__all__ = ["parse", "print_json", "print_table"]
+__all__ = ["parse", "print_json", "print_table", "warn"]
 
 A = TypeVar("A")
 
@@ -39,3 +39,8 @@ def print_table(
     if not console.is_terminal:
         console = Console(width=200)
     console.print(table)
+
+
+def warn(text: str) -> None:
+    """One line on standard error: a problem that does not stop the verb."""
+    sys.stderr.write(f"thermoscope: {text}\n")
