@@ -1,0 +1,152 @@
+"""``thermoscope convert``: pictures, 16-bit files or temperature tables from thermal files."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import tyro
+
+from thermoscope.cli.arguments import parse, warn
+from thermoscope.cli.inputs import ObjectParameters, size_from_text
+from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
+from thermoscope.engine.convert import SUFFIXES, Converter, Target
+from thermoscope.engine.display_unit import DisplayUnit, from_displayed
+from thermoscope.engine.render import Isotherm, RenderStyle
+from thermoscope.io.sequence import open_sequence
+from thermoscope.io.thermal_image import ThermalImage
+from thermoscope.sensor.planck import LinearScale
+from thermoscope.sensor.tone_spec import ToneSpec
+
+__all__ = ["Arguments", "main"]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Thermal files to pictures, 16-bit files, temperatures or tables.
+
+    The last path is the target: a file for one frame, a folder for several. Folders, globs,
+    sequences and videos are inputs like any other; each frame becomes a file.
+    """
+
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.MISSING]
+    """Inputs, then the target file or folder."""
+    to: Target = "picture"
+    """picture, counts (16 bit), kelvin (TIFF, npy), celsius_csv, agc (8 bit with a way back)."""
+    suffix: str | None = None
+    """Of the files in a target folder; the target's first if not given."""
+    tone: str = "percentile"
+    """Tone mapping of pictures: fixed, percentile, clahe, clahe_bilateral, local_field."""
+    palette: str = "inferno"
+    """inferno, ironbow, white_hot, black_hot ..."""
+    unit: Literal["auto", "C", "K", "F", "counts", "agc"] = "auto"
+    """Unit of the colour bar and of --scale, --above and --below."""
+    scale: tuple[float, float] | None = None
+    """Fixed ends of the colour scale in --unit: the same colours in every picture."""
+    above: float | None = None
+    """Isotherm: paint pixels at or above this, in --unit."""
+    below: float | None = None
+    """Isotherm: paint pixels at or below this, in --unit; with --above: what lies between."""
+    plain: bool = False
+    """The pixels only: no colour bar, no markers, no title."""
+    spots: bool = False
+    """Mark the hottest and the coldest pixel."""
+    overwrite: bool = False
+    """Replace files that exist; they are kept otherwise, and the exit status is 2."""
+    size: str | None = None
+    """WIDTHxHEIGHT of headerless raw files."""
+    kelvin_per_count: float | None = None
+    """Linear scale of counts that are a temperature already (0.01 for TLinear)."""
+    parameters: Annotated[ObjectParameters, tyro.conf.arg(name="")] = ObjectParameters()
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the verb; 2 if a frame could not be read or written, the others are still converted."""
+    arguments = parse(Arguments, words, verb="convert")
+    *inputs, target = arguments.paths
+    if not inputs:
+        raise ConfigError("convert needs inputs and a target: thermoscope convert IN... OUT.")
+    style = style_of(arguments)
+    written, failed = 0, 0
+    for source in expanded(inputs):
+        converter = Converter(arguments.to, style)
+        for path, frame in _frames(source, Path(target), arguments, alone=len(inputs) == 1):
+            try:
+                _convert(frame, path, converter, arguments)
+                written += 1
+            except ThermoscopeError as err:
+                failed += 1
+                warn(f"{source}: {err}")
+    print(f"{written} converted, {failed} failed")
+    return 2 if failed or not written else 0
+
+
+def expanded(inputs: Sequence[str]) -> Iterator[str]:
+    """Inputs with shell patterns that the shell left alone resolved, in sorted order."""
+    for text in inputs:
+        pattern = any(c in text for c in "*?[") and not Path(text).exists()
+        found = sorted(glob.glob(text, recursive=True)) if pattern else []  # noqa: PTH207  absolute too
+        yield from found or [text]
+
+
+def style_of(arguments: Arguments) -> RenderStyle:
+    """The look of pictures; temperatures typed in `unit` become kelvin here.
+
+    Raises:
+        ConfigError: Settings that exclude each other or do not exist.
+    """
+    unit = cast("DisplayUnit", "C" if arguments.unit == "auto" else arguments.unit)
+
+    def inner(value: float | None) -> float | None:
+        return None if value is None else from_displayed(value, unit)
+
+    isotherms: tuple[Isotherm, ...] = ()
+    if arguments.above is not None or arguments.below is not None:
+        isotherms = (Isotherm(above=inner(arguments.above), below=inner(arguments.below)),)
+    scale = None
+    if arguments.scale is not None:
+        low, high = arguments.scale
+        scale = (from_displayed(low, unit), from_displayed(high, unit))
+    plain_tone = scale is not None or arguments.tone == "percentile"
+    return RenderStyle(
+        palette=arguments.palette,
+        tone=None if plain_tone else ToneSpec.of(arguments.tone),
+        unit=arguments.unit,
+        scale=scale,
+        colour_bar=not arguments.plain,
+        isotherms=isotherms,
+        extremes=arguments.spots and not arguments.plain,
+    )
+
+
+def _frames(
+    source: str, target: Path, arguments: Arguments, *, alone: bool
+) -> Iterator[tuple[Path, ThermalImage | ThermoscopeError]]:
+    """Each frame of one input with the path it goes to; a failure takes the frame's place."""
+    suffix = arguments.suffix or SUFFIXES[arguments.to][0]
+    try:
+        with open_sequence(source, shape=size_from_text(arguments.size)) as sequence:
+            several = len(sequence) != 1
+            into_folder = target.is_dir() or not target.suffix or several or not alone
+            for index, image in enumerate(sequence):
+                origin = image.source.path or Path(source)
+                multiple = image.source.frame_count != 1
+                stem = f"{origin.stem}_{index:06d}" if multiple else origin.stem
+                yield (target / f"{stem}{suffix}" if into_folder else target), image
+    except ThermoscopeError as err:
+        yield target, err
+
+
+def _convert(
+    frame: ThermalImage | ThermoscopeError, path: Path, converter: Converter, arguments: Arguments
+) -> None:
+    if isinstance(frame, ThermoscopeError):
+        raise frame
+    if path.exists() and not arguments.overwrite:
+        raise WriteError(f"{path} exists. Pass --overwrite to replace it.")
+    if arguments.kelvin_per_count is not None:
+        frame = frame.with_radiometry(LinearScale(arguments.kelvin_per_count))
+    converter.write(arguments.parameters.applied_to(frame), path)

@@ -1,0 +1,1 @@
+"""Cameras, stereo, poses and point clouds. Works on plain arrays; knows no file format."""

@@ -1,0 +1,1 @@
+"""Rendered worlds: procedural scenes, ray-cast exactly, with thermal physics and a virtual rig."""
