@@ -7,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from thermoscope.core.files import data_folder
+
+settings.register_profile("steady", deadline=None, derandomize=True)  # shared machines are noisy
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
