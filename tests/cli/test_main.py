@@ -44,7 +44,7 @@ def test_every_verb_explains_itself(verb, capsys):
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_refuses_an_unknown_flag(verb, capsys):
     with pytest.raises(SystemExit) as done:
-        main([verb, "--surely-not-a-flag"])
+        main([verb, "x", "--surely-not-a-flag"])
     assert done.value.code == 2
     assert "surely-not-a-flag" in capsys.readouterr().err
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ImageFont
 
@@ -31,6 +31,7 @@ def test_ticks_by_hand(low: float, high: float, unit: str, expected: list[str]) 
     assert [t.text for t in found] == expected
 
 
+@settings(deadline=None)
 @given(
     st.floats(200, 1500),
     st.floats(1e-3, 3000),

@@ -42,7 +42,7 @@ def scene(
     picture = 0.3 * y / height + 0.1 * np.sin(x / width * rng.uniform(2, 9))
     for _ in range(12):
         top, left = rng.integers(0, height), rng.integers(0, width)
-        tall, wide = rng.integers(4, height // 2), rng.integers(4, width // 2)
+        tall, wide = rng.integers(4, max(height // 2, 5)), rng.integers(4, max(width // 2, 5))
         picture[top : top + tall, left : left + wide] += rng.uniform(-0.3, 0.5)
     for _ in range(6):
         radius, cy, cx = rng.uniform(2, 12), rng.uniform(0, height), rng.uniform(0, width)

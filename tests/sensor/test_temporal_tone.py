@@ -77,7 +77,7 @@ def test_a_lasting_hot_region_is_resolved_in_the_end() -> None:
     assert (agc == 255).mean() <= 0.01
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(
     hnp.arrays(np.uint16, (6, 5, 6), elements=st.integers(2000, 4000)),
     st.floats(0, 0.9),
@@ -97,6 +97,7 @@ def test_still_pixels_move_one_level_at_most(
         last = levels
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.uint16, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=16)))
 def test_the_way_back_is_within_half_a_step(counts: np.ndarray) -> None:
     agc, sidecar = TemporalToneMapper().map(counts)

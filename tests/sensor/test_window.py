@@ -24,6 +24,7 @@ def by_sorting(values: np.ndarray, percents: tuple[float, ...]) -> list[float]:
     return [float(ordered[int(p / 100 * (ordered.size - 1) + 0.5)]) for p in percents]
 
 
+@settings(deadline=None)
 @given(st.one_of(COUNTS, KELVIN, hnp.arrays(np.uint8, SHAPES)))
 def test_percentiles_are_the_sorted_values(values: np.ndarray) -> None:
     assert list(percentiles(values, PERCENTS)) == by_sorting(values, PERCENTS)
@@ -35,6 +36,7 @@ def test_percentiles_of_a_large_frame_with_a_hot_pixel(rng: np.random.Generator)
     assert list(percentiles(kelvin, PERCENTS)) == by_sorting(kelvin, PERCENTS)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1))
 def test_percentiles_over_the_whole_of_float32(values: list[float]) -> None:
     plane = np.array([values], np.float32)
@@ -54,6 +56,7 @@ def test_percentiles_leave_out_what_is_not_valid() -> None:
     assert percentiles(counts, (0, 100), valid=np.zeros((1, 4), bool)) is None
 
 
+@settings(deadline=None)
 @given(COUNTS, st.integers(-70000, 140000), st.floats(1e-3, 2e5))
 def test_counts_levels_are_the_rounded_line(values: np.ndarray, low: int, span: float) -> None:
     window = Window(low, low + span)
@@ -62,19 +65,21 @@ def test_counts_levels_are_the_rounded_line(values: np.ndarray, low: int, span: 
     assert off.max() <= 0.51  # half a level, and float32 on an exact tie
 
 
+@settings(deadline=None)
 @given(COUNTS, st.floats(-1e5, 1e5), st.floats(1e-6, 1e6))
 def test_levels_never_fall_as_counts_rise(values: np.ndarray, low: float, span: float) -> None:
     rising = np.sort(values.ravel())[None]
     assert (np.diff(Window(low, low + span).levels(rising).astype(int)) >= 0).all()
 
 
+@settings(deadline=None)
 @given(KELVIN, st.floats(-1e3, 1e3), st.floats(1e-3, 1e6))
 def test_levels_never_fall_as_kelvin_rises(values: np.ndarray, low: float, span: float) -> None:
     rising = np.sort(values.ravel())[None]
     assert (np.diff(Window(low, low + span).levels(rising).astype(int)) >= 0).all()
 
 
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 @given(KELVIN, st.floats(-1e3, 1e3), st.floats(1e-2, 1e4))
 def test_fraction_agrees_with_levels(values: np.ndarray, low: float, span: float) -> None:
     window = Window(low, low + span)

@@ -6,18 +6,20 @@ import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import tyro
 
 from thermoscope.cli.arguments import parse, warn
 from thermoscope.cli.inputs import ObjectParameters, size_from_text
+from thermoscope.cli.progress import Steps, progress_bar
 from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
 from thermoscope.engine.convert import SUFFIXES, Converter, Target
 from thermoscope.engine.display_unit import DisplayUnit, from_displayed
 from thermoscope.engine.render import Isotherm, RenderStyle
 from thermoscope.io.sequence import open_sequence
 from thermoscope.io.thermal_image import ThermalImage
+from thermoscope.sensor.palette import palette_table
 from thermoscope.sensor.planck import LinearScale
 from thermoscope.sensor.tone_spec import ToneSpec
 
@@ -32,14 +34,19 @@ class Arguments:
     sequences and videos are inputs like any other; each frame becomes a file.
     """
 
-    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.MISSING]
+    paths: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="IN [IN ...] OUT"),
+        tyro.MISSING,
+    ]
     """Inputs, then the target file or folder."""
     to: Target = "picture"
     """picture, counts (16 bit), kelvin (TIFF, npy), celsius_csv, agc (8 bit with a way back)."""
     suffix: str | None = None
     """Of the files in a target folder; the target's first if not given."""
     tone: str = "percentile"
-    """Tone mapping of pictures: fixed, percentile, clahe, clahe_bilateral, local_field."""
+    """Of pictures: percentile, clahe, clahe_bilateral, local_field; fixed is --scale."""
     palette: str = "inferno"
     """inferno, ironbow, white_hot, black_hot ..."""
     unit: Literal["auto", "C", "K", "F", "counts", "agc"] = "auto"
@@ -69,18 +76,26 @@ def main(words: Sequence[str]) -> int:
     *inputs, target = arguments.paths
     if not inputs:
         raise ConfigError("convert needs inputs and a target: thermoscope convert IN... OUT.")
-    style = style_of(arguments)
-    written, failed = 0, 0
-    for source in expanded(inputs):
-        converter = Converter(arguments.to, style)
-        for path, frame in _frames(source, Path(target), arguments, alone=len(inputs) == 1):
-            try:
-                _convert(frame, path, converter, arguments)
-                written += 1
-            except ThermoscopeError as err:
-                failed += 1
-                warn(f"{source}: {err}")
-    print(f"{written} converted, {failed} failed")
+    style = style_of(arguments, "C")  # wrong settings fail before the first frame
+    written: set[Path] = set()
+    failed = 0
+    with progress_bar("convert") as steps:
+        for source in expanded(inputs):
+            converter = Converter(arguments.to, style)
+            for path, frame in _frames(source, Path(target), arguments, steps=steps):
+                try:
+                    if isinstance(frame, ThermoscopeError):
+                        raise frame
+                    _check_target(path, written, overwrite=arguments.overwrite)
+                    image = _prepared(frame, arguments)
+                    converter.style = style_of(arguments, _unit_of(image, arguments))
+                    converter.write(image, path)
+                    written.add(path)
+                except ThermoscopeError as err:
+                    failed += 1
+                    warn(f"{source}: {err}")
+                steps.done(path.name)
+    print(f"{len(written)} converted, {failed} failed")
     return 2 if failed or not written else 0
 
 
@@ -92,45 +107,57 @@ def expanded(inputs: Sequence[str]) -> Iterator[str]:
         yield from found or [text]
 
 
-def style_of(arguments: Arguments) -> RenderStyle:
-    """The look of pictures; temperatures typed in `unit` become kelvin here.
+def style_of(arguments: Arguments, unit: DisplayUnit) -> RenderStyle:
+    """The look of pictures; values typed in `unit` become kelvin (or counts, or levels) here.
 
     Raises:
-        ConfigError: Settings that exclude each other or do not exist.
+        ConfigError: Settings that exclude each other, are in the wrong order or do not exist.
     """
-    unit = cast("DisplayUnit", "C" if arguments.unit == "auto" else arguments.unit)
+    low, high = arguments.scale or (0.0, 1.0)
+    if not low < high:
+        raise ConfigError(f"--scale must rise, got {low:g} {high:g}.")
+    if arguments.scale is not None and arguments.tone not in ("percentile", "fixed"):
+        raise ConfigError("--scale is a tone mapping of its own, fixed: leave --tone out.")
+    if arguments.scale is None and arguments.tone == "fixed":
+        raise ConfigError("--tone fixed needs --scale LOW HIGH.")
+    palette_table(arguments.palette)  # an unknown name fails here
+    above, below = arguments.above, arguments.below
+    if above is not None and below is not None and above > below:
+        raise ConfigError(f"--above {above:g} exceeds --below {below:g}: nothing lies between.")
 
     def inner(value: float | None) -> float | None:
         return None if value is None else from_displayed(value, unit)
 
-    isotherms: tuple[Isotherm, ...] = ()
-    if arguments.above is not None or arguments.below is not None:
-        isotherms = (Isotherm(above=inner(arguments.above), below=inner(arguments.below)),)
-    scale = None
-    if arguments.scale is not None:
-        low, high = arguments.scale
-        scale = (from_displayed(low, unit), from_displayed(high, unit))
-    plain_tone = scale is not None or arguments.tone == "percentile"
+    linear = arguments.tone in ("percentile", "fixed")  # the default, and what --scale makes
+    open_ended = above is None and below is None
     return RenderStyle(
         palette=arguments.palette,
-        tone=None if plain_tone else ToneSpec.of(arguments.tone),
-        unit=arguments.unit,
-        scale=scale,
+        tone=None if linear else ToneSpec.of(arguments.tone),
+        unit=unit,
+        scale=(from_displayed(low, unit), from_displayed(high, unit)) if arguments.scale else None,
         colour_bar=not arguments.plain,
-        isotherms=isotherms,
+        isotherms=() if open_ended else (Isotherm(above=inner(above), below=inner(below)),),
         extremes=arguments.spots and not arguments.plain,
     )
 
 
+def _unit_of(frame: ThermalImage, arguments: Arguments) -> DisplayUnit:
+    if arguments.unit != "auto":
+        return arguments.unit
+    return "C" if frame.radiometric else "counts" if frame.counts is not None else "agc"
+
+
 def _frames(
-    source: str, target: Path, arguments: Arguments, *, alone: bool
+    source: str, target: Path, arguments: Arguments, *, steps: Steps
 ) -> Iterator[tuple[Path, ThermalImage | ThermoscopeError]]:
     """Each frame of one input with the path it goes to; a failure takes the frame's place."""
     suffix = arguments.suffix or SUFFIXES[arguments.to][0]
+    alone = len(arguments.paths) == 2
     try:
         with open_sequence(source, shape=size_from_text(arguments.size)) as sequence:
-            several = len(sequence) != 1
-            into_folder = target.is_dir() or not target.suffix or several or not alone
+            count = len(sequence)
+            steps.expect(count)
+            into_folder = target.is_dir() or not target.suffix or count != 1 or not alone
             for index, image in enumerate(sequence):
                 origin = image.source.path or Path(source)
                 multiple = image.source.frame_count != 1
@@ -140,13 +167,18 @@ def _frames(
         yield target, err
 
 
-def _convert(
-    frame: ThermalImage | ThermoscopeError, path: Path, converter: Converter, arguments: Arguments
-) -> None:
-    if isinstance(frame, ThermoscopeError):
-        raise frame
-    if path.exists() and not arguments.overwrite:
+def _check_target(path: Path, written: set[Path], *, overwrite: bool) -> None:
+    if path in written:
+        raise WriteError(
+            f"{path} was written from another input just now: two inputs have one name. "
+            "Convert them into folders of their own."
+        )
+    if path.exists() and not overwrite and not path.is_dir():
         raise WriteError(f"{path} exists. Pass --overwrite to replace it.")
+
+
+def _prepared(frame: ThermalImage, arguments: Arguments) -> ThermalImage:
+    """The frame under the radiometry that the user states."""
     if arguments.kelvin_per_count is not None:
         frame = frame.with_radiometry(LinearScale(arguments.kelvin_per_count))
-    converter.write(arguments.parameters.applied_to(frame), path)
+    return arguments.parameters.applied_to(frame)

@@ -11,6 +11,7 @@ import tyro
 
 from thermoscope.cli.arguments import parse, print_json, print_table, warn
 from thermoscope.cli.inputs import Failure, ObjectParameters, read_each
+from thermoscope.engine.facts import extra_rows, fact_rows
 from thermoscope.engine.measure import describe
 
 __all__ = ["Arguments", "main"]
@@ -49,56 +50,8 @@ def main(words: Sequence[str]) -> int:
             continue
         entries.append(describe(result))
         if not arguments.json:
-            print_table(("", ""), rows_of(entries[-1]), title=entries[-1]["file"])
+            rows = [*fact_rows(entries[-1]), *extra_rows(entries[-1])]
+            print_table(("", ""), rows, title=entries[-1]["file"])
     if arguments.json:
         print_json(entries)
     return status
-
-
-def rows_of(entry: dict[str, Any]) -> list[tuple[str, str]]:
-    """The facts of one frame in words, the unknown ones left out."""
-    frames = f", frame {entry['frame']} of {entry['frames']}" if entry["frames"] != 1 else ""
-    rows = [
-        ("format", f"{entry['format']}, {entry['bit_depth']} bit{frames}"),
-        ("size", f"{entry['width']} x {entry['height']} px"),
-        ("unit", entry["unit"]),
-    ]
-    rows += _temperature_rows(entry)
-    if entry["counts"]:
-        rows.append(
-            ("counts", "{min:.0f} to {max:.0f}, median {median:.0f}".format(**entry["counts"]))
-        )
-    camera = [str(v) for k, v in entry["camera"].items() if v and k != "horizontal_fov_deg"]
-    rows.append(("camera", ", ".join(camera)))
-    if entry["camera"]["horizontal_fov_deg"]:
-        rows.append(("field of view", f"{entry['camera']['horizontal_fov_deg']:g} deg horizontal"))
-    rows.append(("time", entry["time"] or ""))
-    rows.append(("quality", ", ".join(entry["quality"]) or "no finding"))
-    rows += [(str(k), str(v)) for k, v in entry["extra"].items()]
-    return [row for row in rows if row[1]]
-
-
-def _temperature_rows(entry: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = []
-    if entry["temperature"]:
-        for name in ("min", "median", "max"):
-            value = entry["temperature"][name]
-            place = f" at ({value['x']}, {value['y']})" if "x" in value else ""
-            rows.append((f"temperature {name}", f"{value['celsius']:.2f} °C{place}"))
-    if entry["temperature_note"]:
-        rows.append(("temperature", entry["temperature_note"]))
-    radiometry = entry["radiometry"]
-    if radiometry and radiometry["type"] == "planck":
-        rows.append(
-            (
-                "object",
-                "emissivity {emissivity:g}, reflected {reflected_c:g} °C, "
-                "distance {distance_m:g} m, air {air_c:g} °C, "
-                "humidity {relative_humidity:.0%}".format(**radiometry),
-            )
-        )
-    elif radiometry:
-        rows.append(
-            ("scale", "{kelvin_per_count:g} K a count, {offset_k:g} K at 0".format(**radiometry))
-        )
-    return rows

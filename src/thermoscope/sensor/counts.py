@@ -56,9 +56,9 @@ def resample(plane: NDArray[Element], *, width: int, height: int) -> NDArray[Ele
     """The plane at another size: area average where it shrinks, bilinear where it grows.
 
     Pixel centres keep their place (a pixel is a square around its integer position). Whole
-    numbers are rounded to nearest. nan and infinity count as unknown: a result pixel is the mean
-    of the known part of its footprint, and nan where less than half of it is known, so that one
-    nan does not spread.
+    numbers are rounded to nearest, ties either way. nan and infinity count as unknown: a result
+    pixel is the mean of the known part of its footprint, and nan where less than half of it is
+    known, so that one nan does not spread.
 
     Args:
         plane: (H, W), or (H, W, C) for pictures; uint8, uint16 or float.
@@ -90,15 +90,16 @@ def resample(plane: NDArray[Element], *, width: int, height: int) -> NDArray[Ele
         raise UnitError(
             f"resample takes uint8, uint16 or float, got {array.dtype}. Convert it first."
         )
-    native = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    native: NDArray[Element] = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     if (height, width) == native.shape[:2]:
-        return native.copy()
+        return np.array(native)
     if native.dtype.kind == "u":
         resized = _resized(native, width, height)
     else:
         work = native.astype(np.float64 if native.dtype.itemsize > 4 else np.float32, copy=False)
         resized = _resized_known(work, width, height)
-    return resized.astype(native.dtype, copy=False)
+    result: NDArray[Element] = resized.astype(native.dtype, copy=False)
+    return result
 
 
 def _resized(plane: NDArray[Any], width: int, height: int) -> NDArray[Any]:

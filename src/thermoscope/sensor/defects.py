@@ -31,6 +31,7 @@ Element = TypeVar("Element", bound=np.generic)
 
 BITS = {"dead": 0x20, "hot": 0x40, "flickering": 0x80}  # high bits: visible in an image viewer
 SINGLE_GAP, MEAN_GAP = 20.0, 10.0  # sigmas; the mean of a sequence carries less noise and scene
+TYPICAL_DEVIATION = 256.0  # counts of the plane in which deviations are compared
 SMALLEST_SIDE = 8
 MOST_PIXELS = 1 << 26
 LEAST_GOOD = 3  # neighbours for a median
@@ -194,9 +195,9 @@ def _moments(
 
 
 def _as_plane(values: NDArray[np.float64]) -> NDArray[np.uint16]:
-    """Scaled so that the typical value is 256 counts: fine steps, and room above."""
+    """Scaled so that the typical value has fine steps below and room above."""
     typical = float(np.median(values))
-    scale = 256 / typical if typical > 0 else 256.0
+    scale = TYPICAL_DEVIATION / typical if typical > 0 else TYPICAL_DEVIATION
     return np.minimum(np.rint(values * scale), 65535).astype(np.uint16)
 
 

@@ -42,13 +42,16 @@ def noise_of(plane: Plane) -> float:
     """Standard deviation of pixel noise, in counts, from the quietest quarter of the frame.
 
     Second differences along rows at a distance of two pixels, so that a pattern of period two
-    does not count as noise; at least 0.3 (the noise of rounding to whole counts).
+    does not count as noise. Areas of one value (saturated, masked) say nothing and are left out,
+    unless they are three quarters of the frame. At least 0.3, the noise of rounding.
     """
     rows = plane[:: max(plane.shape[0] // 128, 1)].astype(np.float32)
     bend = np.abs(rows[:, :-4] - 2 * rows[:, 2:-2] + rows[:, 4:])
     width = min(BLOCK, bend.shape[1])
     blocks = bend[:, : bend.shape[1] // width * width].reshape(len(rows), -1, width).mean(axis=2)
-    return max(float(np.percentile(blocks, 25)) / LAPLACE_MEAN, 0.3)
+    live = blocks[blocks > 0]
+    quiet = float(np.percentile(live, 25)) if live.size > blocks.size / 4 else 0.0
+    return max(quiet / LAPLACE_MEAN, 0.3)
 
 
 # -- pixels --------------------------------------------------------------------------------------

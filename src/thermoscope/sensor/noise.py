@@ -18,26 +18,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thermoscope.core.checks import check_finite_number, check_positive, check_shape
 from thermoscope.core.errors import ConfigError, ShapeError, UnitError
+from thermoscope.sensor.noise_parts import Content, Parts, variance_parts
 from thermoscope.sensor.planck import Radiometry
 
 __all__ = ["NoiseModel", "NoiseReport", "NoiseSimulator", "measure_noise", "simulate_noise"]
 
 Field2 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Content = Literal["any", "uniform"]
-
-BLUR_PX = 2.0  # what is smoother than this is scene
-BORDER = 6  # px that the blur reaches
 SMALLEST_SIDE = {"any": 32, "uniform": 4}
-TILE = 16
-GENTLE = 3.0  # slope of flat areas, in units of the 20th percentile
 ROUNDING_VARIANCE = 1 / 12
 
 
@@ -144,14 +139,16 @@ def measure_noise(
     """The seven noise components of a sequence, in its unit and, with a scale, in mK.
 
     Temporal components come from differences of successive frames (a static scene and slow drift
-    cancel), fixed ones from the mean frame. Each variance is corrected for what the others leak
-    into it in a finite sample; one that comes out negative is reported as 0.
+    cancel; a frame equal to the one before is left out), fixed ones from the mean frame. Each
+    variance is corrected for what the others leak into it in a finite sample; one that comes out
+    negative is reported as 0. Shutter steps count as `sigma_t`: cut the sequence there first.
 
     With ``content="any"`` the scene is removed: what is smoother than 2 px is filtered out (and
     the loss of noise that this costs is put back), steep areas are left out, and the median over
     tiles of 16 px decides. Fine static texture cannot be told from fixed-pattern noise: of a
-    static scene `sigma_vh` is an upper bound, and low-frequency shading is not measured. With
-    ``content="uniform"`` (black body, lens cap, shutter) nothing is removed: the classic analysis.
+    static scene `sigma_vh` is an upper bound (of a pan along the rows, `sigma_v`), and smooth
+    shading is not measured. With ``content="uniform"`` (black body, lens cap, shutter) nothing is
+    removed: the classic analysis.
 
     Args:
         frames: (N, H, W), or any iterable of (H, W) frames, N >= 2; whole numbers or floats. An
@@ -164,7 +161,8 @@ def measure_noise(
     Raises:
         ShapeError: Fewer than 2 frames, frames of different size, or below 32x32 px (4x4 px for
             ``"uniform"``).
-        UnitError: Not numbers, or no known pixel to measure.
+        UnitError: Not numbers, no pixel known in all frames, no flat part, or a radiometry that has
+            no temperature at the mean count.
         ConfigError: `kelvin_per_count` is not positive, it and `radiometry` are both given, or
             `content` is unknown.
 
@@ -191,7 +189,7 @@ def measure_noise(
 def _slope(radiometry: Radiometry, counts: float) -> float:
     around = np.clip(np.rint(np.array([counts - 8, counts + 8])), 0, 65535).astype(np.uint16)
     low, high = (float(k) for k in radiometry.kelvin_from_counts(around))
-    slope = (high - low) / float(int(around[1]) - int(around[0]))
+    slope = (high - low) / max(int(around[1]) - int(around[0]), 1)
     if not (math.isfinite(slope) and slope > 0):
         raise UnitError(
             f"the radiometry gives no temperature at {counts:.0f} counts, the mean of the frames. "
@@ -219,17 +217,9 @@ def _each(
                 f"{smallest}x{smallest} px. Pass whole frames of one camera.",
                 actual_shape=array.shape,
             )
-        yield array.astype(np.float64), array.dtype.kind != "f"
-
-
-class _Parts(NamedTuple):
-    """Variances of a field: of its mean, rows, columns, and of what remains."""
-
-    mean: float
-    rows: float
-    columns: float
-    rest: float
-    flat_share: float
+        values = array.astype(np.float64)
+        values[~np.isfinite(values)] = np.nan  # differences of infinities would warn
+        yield values, array.dtype.kind != "f"
 
 
 class _Gathered(NamedTuple):
@@ -239,12 +229,12 @@ class _Gathered(NamedTuple):
     known: Mask
     frames: int
     whole: bool
-    steps: list[_Parts]
+    steps: list[Parts]
 
 
 def _gather(frames: Iterator[tuple[Field2, bool]], content: Content) -> _Gathered:
     previous: Field2 | None = None
-    steps: list[_Parts] = []
+    steps: list[Parts] = []
     count, whole = 0, True
     for frame, is_whole in frames:
         count, whole = count + 1, whole and is_whole
@@ -252,7 +242,8 @@ def _gather(frames: Iterator[tuple[Field2, bool]], content: Content) -> _Gathere
             total, origin = np.zeros_like(frame), frame
         else:
             half_step = (frame - previous) / math.sqrt(2)
-            steps.append(_parts(half_step, (frame + previous) / 2, content))
+            if np.any(np.abs(half_step) > 0):  # a frame sent twice says nothing about noise
+                steps.append(variance_parts(half_step, (frame + previous) / 2, content))
         total += frame - origin
         previous = frame
     if previous is None or count < 2:
@@ -268,96 +259,29 @@ def _gather(frames: Iterator[tuple[Field2, bool]], content: Content) -> _Gathere
 
 
 def _components(gathered: _Gathered, content: Content) -> tuple[NoiseModel, float]:
-    steps = gathered.steps
-    fixed = _parts(gathered.mean, gathered.mean, content)
-    means = np.array([step.mean for step in steps])
+    steps = [step for step in gathered.steps if step.flat_share > 0]
+    fixed = variance_parts(gathered.mean, gathered.mean, content)
+    if fixed.flat_share == 0 or (gathered.steps and not steps):
+        raise UnitError(
+            "no part of the frames is flat enough to measure noise. Record a calmer scene, "
+            "or a uniform one and pass content='uniform'."
+        )
+    means = np.array([step.mean for step in steps] or [0.0])
+    middle = np.median if content == "any" else np.mean  # the median is deaf to a passing car
     tvh, tv, th = (
-        max(float(np.mean([getattr(step, name) for step in steps])), 0.0)
-        for name in ("rest", "rows", "columns")
+        max(float(middle([getattr(step, name) for step in steps] or [0.0])), 0.0)
+        for name in ("pixels", "rows", "columns")
     )
     height, width = gathered.mean.shape
     drift = float(means.mean()) ** 2 if len(means) > 2 else 0.0
     t = float(np.mean(means**2)) - drift - tv / height - th / width - tvh / (height * width)
     n = gathered.frames
     # what a mean over n frames keeps of the temporal noise is not fixed pattern
-    vh, v, h = fixed.rest - tvh / n, fixed.rows - tv / n, fixed.columns - th / n
+    vh, v, h = fixed.pixels - tvh / n, fixed.rows - tv / n, fixed.columns - th / n
     if gathered.whole:
         tvh -= ROUNDING_VARIANCE
     model = NoiseModel(*(math.sqrt(max(x, 0.0)) for x in (tvh, vh, v, h, tv, th, t)))
     return model, float(np.mean([fixed.flat_share, *(step.flat_share for step in steps)]))
-
-
-def _parts(field: Field2, scene: Field2, content: Content) -> _Parts:
-    """Two-way analysis of variance of a field over rows and columns."""
-    known = np.isfinite(field)
-    if content == "uniform":
-        return _two_way(field, known, filtered=False)
-    smooth, known = _smooth(np.where(known, scene, 0.0), known)
-    slope = np.hypot(*np.gradient(smooth))
-    flat = known & (slope <= GENTLE * np.percentile(slope[known], 20)) if known.any() else known
-    rough = field - _smooth(np.where(np.isfinite(field), field, 0.0), known)[0]
-    parts = _two_way(rough, flat, filtered=True)
-    level = float(np.median(field[flat])) if flat.any() else 0.0
-    return parts._replace(mean=level)
-
-
-def _smooth(field: Field2, known: Mask) -> tuple[Field2, Mask]:
-    """The field blurred, and where the blur has seen known pixels only."""
-    import cv2
-
-    size = (2 * BORDER + 1, 2 * BORDER + 1)
-    blurred = np.asarray(cv2.GaussianBlur(field, size, BLUR_PX))
-    inside = np.zeros_like(known)
-    inside[BORDER:-BORDER, BORDER:-BORDER] = True
-    if known.all():
-        return blurred, inside
-    shrunk = cv2.erode(known.astype(np.uint8), np.ones(size, np.uint8))
-    return blurred, inside & (np.asarray(shrunk) > 0)
-
-
-def _filter_gains() -> tuple[float, float]:
-    """Share of variance that the high pass leaves of row noise, and of pixel noise."""
-    import cv2
-
-    kernel = np.asarray(cv2.getGaussianKernel(2 * BORDER + 1, BLUR_PX)).ravel()
-    middle, energy = float(kernel[BORDER]), float((kernel**2).sum())
-    return 1 - 2 * middle + energy, 1 - 2 * middle**2 + energy**2
-
-
-def _two_way(field: Field2, used: Mask, *, filtered: bool) -> _Parts:
-    line_gain, pixel_gain = _filter_gains() if filtered else (1.0, 1.0)
-    count = int(np.count_nonzero(used))
-    in_rows, in_columns = used.sum(axis=1), used.sum(axis=0)
-    rows, columns = in_rows >= 4, in_columns >= 4
-    if (count < 64 and filtered) or rows.sum() < 2 or columns.sum() < 2:
-        return _Parts(0.0, 0.0, 0.0, 0.0, 0.0)
-    values = np.where(used, field, 0.0)
-    mean = float(values.sum() / count)
-    values = np.where(used, field - mean, 0.0)
-    by_row = values.sum(axis=1) / np.maximum(in_rows, 1)
-    by_column = np.where(used, values - by_row[:, None], 0.0).sum(axis=0)
-    by_column = by_column / np.maximum(in_columns, 1)
-    rest = np.where(used, values - by_row[:, None] - by_column, 0.0)
-    freedom = max(count - int(rows.sum()) - int(columns.sum()) + 1, 1)
-    pixel = (
-        _tile_median(rest, used) if filtered else float((rest**2).sum()) / freedom
-    ) / pixel_gain
-    row = float(by_row[rows].var(ddof=1)) / line_gain - pixel * float((1 / in_rows[rows]).mean())
-    column = float(by_column[columns].var(ddof=1)) / line_gain
-    column -= pixel * float((1 / in_columns[columns]).mean())
-    return _Parts(mean, row, column, pixel, count / used.size)
-
-
-def _tile_median(rest: Field2, used: Mask) -> float:
-    """Median over tiles of the mean square: deaf to the tiles that still hold scene."""
-    height, width = (n // TILE * TILE for n in rest.shape)
-    tiles = (height // TILE, TILE, width // TILE, TILE)
-    inside = used[:height, :width].reshape(tiles).sum(axis=(1, 3))
-    squares = (rest[:height, :width] ** 2).reshape(tiles).sum(axis=(1, 3))
-    enough = inside >= TILE * TILE // 4
-    if not enough.any():
-        return float((rest**2).sum() / np.count_nonzero(used))
-    return float(np.median(squares[enough] / inside[enough]))
 
 
 # -- simulate ------------------------------------------------------------------------------------

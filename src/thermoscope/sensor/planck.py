@@ -150,7 +150,7 @@ class Atmosphere:
     Raises:
         ConfigError: A constant is not finite, or `segments` is neither 1 nor 2.
 
-    Source: five constants as FLIR cameras write them; water content in hPa from the polynomial
+    Source: five constants as FLIR cameras write them; water content in g/m3 from the polynomial
     that FLIR publishes for relative humidity and air temperature; limits from its sample code.
     """
 

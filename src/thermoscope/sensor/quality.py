@@ -164,7 +164,7 @@ def _stored_flags(plane: NDArray[Any], kind: Kind) -> set[Quality]:
     if kind == "kelvin":
         fits = stored.itemsize > 2 or stored.kind != "f"  # float16 has steps of 0.25 K at 300 K
     else:
-        fits = bool(plane.min() >= 0 and plane.max() <= (255 if kind == "agc" else 65535))
+        fits = 0 <= float(plane.min()) <= float(plane.max()) <= (255 if kind == "agc" else 65535)
         fits = fits and (stored.kind != "f" or bool((plane == np.rint(plane)).all()))
     return {Quality.CONVERTED if fits else Quality.QUANTISED}
 
@@ -181,7 +181,8 @@ def _as_counts(plane: NDArray[Any], kind: Kind) -> tuple[Counts, float]:
         return np.ascontiguousarray(plane, np.uint16), 1.0
     if kind != "kelvin":
         return np.clip(np.rint(plane.astype(np.float64)), 0, 65535).astype(np.uint16), 1.0
-    work = np.clip(np.asarray(plane, np.float32), -1e6, 1e6, order="C")
+    wide = plane if plane.dtype.kind == "f" and plane.itemsize > 2 else plane.astype(np.float64)
+    work = np.clip(wide, -1e6, 1e6).astype(np.float32, order="C", copy=False)
     low, high = (float(v) for v in np.percentile(work[::3, ::5], (1, 99)))
     spread = max(high - low, 1e-5 * max(abs(high), 1.0))  # float32 resolves no less
     per_unit = 65535 / (9 * spread)

@@ -93,6 +93,8 @@ class Part:
         offset_k: Extra temperature of this instance, K (people, animals and walls differ).
         tint: Multiplies the material's albedo, linear RGB.
         seed: Of its texture.
+        glow: Visible light that the surface gives off by itself, as a share of what a white
+            surface shows under the noon sun (lit window 0.01, lamp 0.5); `tint` colours it.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Part:
     offset_k: float = 0.0
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
     seed: int = 0
+    glow: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,9 @@ class Conditions:
         wind: 0 (calm) to 1 (strong): pulls surfaces towards air.
         humidity: Relative, 0 to 1.
         season: Changes foliage, air and snow.
-        weather: Name of the family, for splits and tables.
+        weather: Kind of weather.
+        regime: Narrower name: the ranges that the values were drawn from. No two families
+            ("train", "val", "test") share one; "" if made by hand.
     """
 
     hour: float
@@ -173,6 +178,7 @@ class Conditions:
     humidity: float = 0.5
     season: Literal["spring", "summer", "autumn", "winter"] = "summer"
     weather: Literal["clear", "cloudy", "rain", "fog"] = "clear"
+    regime: str = ""
 
     @property
     def night(self) -> bool:
@@ -190,8 +196,6 @@ class Scene:
         face_part: (F,) int32 index into `parts`.
         parts: Table of parts.
         materials: Table of materials.
-        heat: Warm spots.
-        lamps: Lights of the visible band.
         conditions: Weather and hour.
         environment: Generator that made it.
         seed: Of the generator.
@@ -199,6 +203,10 @@ class Scene:
         route: (N, 2) float64, m: a drivable or walkable centre line for trajectories, closed if
             its first point equals its last.
         ground_z: Height of the ground under the route, m, (N,) float64.
+        heat: Warm spots.
+        lamps: Lights of the visible band.
+        corner_normals: (F, 3, 3) float32 unit normals at the corners of each face, interpolated
+            by the ray caster so that round things look round; None = flat faces.
     """
 
     vertices: NDArray[np.float32]
@@ -215,6 +223,7 @@ class Scene:
     lamps: tuple[Lamp, ...] = ()
     indoor: bool = False
     name: str = field(default="")
+    corner_normals: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +238,8 @@ class GBuffer:
         distance_m: (N,) float32 along the ray, inf where no hit.
         depth_m: (N,) float32 along the camera's z axis, inf where no hit.
         position_m: (N, 3) float32 world position of the hit, 0 where none.
-        normal: (N, 3) float32 unit world normal facing the camera, 0 where no hit.
+        normal: (N, 3) float32 unit world normal on the camera's side of the face, smoothed where
+            the scene has corner normals (so it may lean a little away); 0 where no hit.
         direction: (N, 3) float32 unit world direction of the ray.
         sunlit: (N,) float32, 1 = the sun sees the point, 0 = shadow or night.
     """

@@ -1,0 +1,157 @@
+"""How much of the sky a point sees: under trees, beside walls, below cars.
+
+The scene is looked at from above: maps at three reaches say how much of the neighbourhood of a
+place is built up. A point loses the share that stands about it and is not below it. It is soft,
+cheap and the same from every view. What is NOT here: exact visibility (the sun's shadows are
+ray-cast), nor anything that depends on direction.
+"""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoscope.synthetic.scene import Scene
+from thermoscope.synthetic.surface import XYZ
+from thermoscope.synthetic.texture import remap_line
+
+__all__ = ["Shelter", "shelter_of"]
+
+Floats = NDArray[np.float32]
+Points = NDArray[np.float64]
+
+REACHES_M = (0.5, 2.0, 7.0)
+INDOOR_REACHES_M = (0.2, 0.6, 1.1)  # twice the last stays below a ceiling
+WEIGHTS = (0.45, 0.35, 0.45)  # of each reach; together at most 1 counts
+MARGIN_M = 70.0  # around the route; what is farther counts as open
+MOST_CELLS = 700  # a side
+FINEST_CELL_M = 0.2
+MOST_SAMPLES = 400_000
+GROUND_CELL_M = 4.0
+
+
+class Shelter:
+    """Maps of what stands about each place of a scene.
+
+    Args:
+        scene: The world; parts with `object_id` 0 are its ground.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self._reaches = INDOOR_REACHES_M if scene.indoor else REACHES_M
+        low, high = _extent(scene)
+        side = float(max(high[0] - low[0], high[1] - low[1], 1.0))
+        self._cell = max(side / MOST_CELLS, FINEST_CELL_M)
+        self._low = low
+        width, height = (int(np.ceil((high[i] - low[i]) / self._cell)) + 1 for i in range(2))
+        points, ground = _samples(scene, self._cell)
+        floor = _floor(points[ground], low, high)
+        columns, rows = _cells(points, low, self._cell)
+        inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height) & ~ground
+        points, columns, rows = points[inside], columns[inside], rows[inside]
+        over = points[:, 2] - _read_floor(floor, points, low)
+        self._maps = np.zeros((height, width, 4), np.float32)
+        for layer, reach in enumerate(self._reaches):
+            near = (over > 0.04) & (over < 2.0 * reach)
+            built = np.zeros((height, width), np.float32)
+            built[rows[near], columns[near]] = 1
+            sigma = max(0.5 * reach / self._cell, 0.5)
+            self._maps[..., layer] = cv2.GaussianBlur(built, (0, 0), sigma)
+        grid = np.indices((height, width), np.float64).reshape(2, -1)[::-1].T
+        centres = low + (grid + 0.5) * self._cell
+        self._maps[..., 3] = _read_floor(floor, centres, low).reshape(height, width)
+
+    def hidden(self, position: XYZ) -> Floats:
+        """(M,) float32 share of the sky that points (three lines, m) do not see, [0, 0.95]."""
+        x, y, z = position
+        column = (x - np.float32(self._low[0])) * np.float32(1 / self._cell) - np.float32(0.5)
+        row = (y - np.float32(self._low[1])) * np.float32(1 / self._cell) - np.float32(0.5)
+        maps = _look_up(self._maps, column, row)
+        over = z - maps[:, 3]
+        out = np.zeros(len(x), np.float32)
+        for layer, (reach, weight) in enumerate(zip(self._reaches, WEIGHTS, strict=True)):
+            share = 1 - over * np.float32(1 / (1.6 * reach))
+            np.clip(share, 0, 1, out=share)
+            share *= maps[:, layer]
+            share *= np.float32(weight)
+            out += share
+        return np.minimum(out, np.float32(0.95), out=out)
+
+
+_SHELTERS: WeakKeyDictionary[Scene, Shelter] = WeakKeyDictionary()
+
+
+def shelter_of(scene: Scene) -> Shelter:
+    """The scene's shelter, made once and kept for as long as the scene lives."""
+    found = _SHELTERS.get(scene)
+    if found is None:
+        found = _SHELTERS[scene] = Shelter(scene)
+    return found
+
+
+def _extent(scene: Scene) -> tuple[Points, Points]:
+    """Corners (2,) of the mapped rectangle, m: the route and a margin, within the scene."""
+    low, high = (f(scene.vertices[:, :2].astype(np.float64), axis=0) for f in (np.min, np.max))
+    if len(scene.route):
+        low = np.maximum(low, scene.route.min(0) - MARGIN_M)
+        high = np.minimum(high, scene.route.max(0) + MARGIN_M)
+    return low, np.maximum(high, low + FINEST_CELL_M)
+
+
+def _samples(scene: Scene, cell: float) -> tuple[Points, NDArray[np.bool_]]:
+    """Points (S, 3) spread over all faces, about one a cell, and which of them are ground."""
+    corner = scene.vertices.astype(np.float64)[scene.faces]
+    first, second = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
+    area = np.linalg.norm(np.cross(first, second), axis=1) / 2
+    ground_part = np.array([part.object_id == 0 for part in scene.parts])
+    is_ground = ground_part[scene.face_part]
+    # the ground's height is smooth: one sample in a coarse cell will do
+    wanted = np.where(is_ground, area / GROUND_CELL_M**2, 1.5 * area / cell**2)
+    wanted *= min(1.0, MOST_SAMPLES / max(float(wanted.sum()), 1.0))
+    face = np.repeat(np.arange(len(area)), np.ceil(wanted).astype(np.int64))
+    s, t = np.random.default_rng(0).random((2, len(face)))
+    flip = s + t > 1
+    s[flip], t[flip] = 1 - s[flip], 1 - t[flip]
+    points = corner[face, 0] + s[:, None] * first[face] + t[:, None] * second[face]
+    return points, is_ground[face]
+
+
+def _cells(
+    points: Points, low: Points, cell: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    place = np.floor((points[:, :2] - low) / cell).astype(np.int64)
+    return place[:, 0], place[:, 1]
+
+
+def _floor(ground: Points, low: Points, high: Points) -> Floats:
+    """Mean height of the ground on a coarse grid, m; holes take their neighbours' height."""
+    width, height = (int(np.ceil((high[i] - low[i]) / GROUND_CELL_M)) + 1 for i in range(2))
+    columns, rows = _cells(ground, low, GROUND_CELL_M)
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    index = rows[inside] * width + columns[inside]
+    count = np.bincount(index, minlength=width * height).reshape(height, width).astype(np.float32)
+    total = np.bincount(index, ground[inside, 2], width * height).reshape(height, width)
+    sums = total.astype(np.float32)
+    sigma = 1.0
+    known = count > 0
+    while not known.all() and sigma < 4 * max(width, height):
+        sigma *= 2
+        wide_count = cv2.GaussianBlur(count, (0, 0), sigma)
+        wide = cv2.GaussianBlur(sums, (0, 0), sigma)
+        fill = ~known & (wide_count > 1e-6)
+        count[fill], sums[fill] = 1.0, wide[fill] / wide_count[fill]
+        known |= fill
+    return np.asarray(sums / np.maximum(count, 1e-6), np.float32)
+
+
+def _read_floor(floor: Floats, points: Points, low: Points) -> Floats:
+    place = ((points[:, :2] - low) / GROUND_CELL_M - 0.5).astype(np.float32)
+    return _look_up(floor, place[:, 0], place[:, 1])
+
+
+def _look_up(maps: Floats, column: Floats, row: Floats) -> Floats:
+    """Bilinear values at (column, row) of any number of points; the border goes on outside."""
+    return np.asarray(remap_line(maps, column, row), np.float32)
