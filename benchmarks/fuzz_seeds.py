@@ -6,13 +6,15 @@ again alone: ``python benchmarks/fuzz_readers.py --only INDEX``.
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import importlib.util
 import io
 import struct
 import sys
+import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,8 @@ class Seed:
         suffix: File suffix under which it is offered.
         data: Its bytes.
         shape: (H, W) to pass for raw Y16, or None.
+        packing: What happens to the bytes after the damage, so that it reaches the inside of a
+            container that checks itself: ``gzip``, ``png`` (checksums set right), ``rjpeg``.
     """
 
     family: str
@@ -45,6 +49,7 @@ class Seed:
     suffix: str
     data: bytes
     shape: tuple[int, int] | None = None
+    packing: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,6 @@ def _pictures() -> list[Seed]:
         Seed("pgm", "16 bit", ".pgm", pgm),
         Seed("pgm", "8 bit", ".pgm", b"P5\n32 24\n255\n" + grey8.tobytes()),
         Seed("y16", "shape given", ".y16", counts.tobytes(), (24, 32)),
-        Seed("y16", "no shape", ".raw", counts.tobytes()),
     ]
 
 
@@ -185,8 +189,15 @@ def _odd() -> list[Seed]:
     seeds += [
         Seed("odd", "empty", s, b"") for s in (".png", ".tif", ".jpg", ".seq", ".y16", ".csv")
     ]
-    text = b"temperature;20.5;21.0\n20.1;20.2;20.3\n"
-    return [*seeds, Seed("odd", "text", ".csv", text), Seed("odd", "zeros", ".raw", bytes(4096))]
+    text = Seed("odd", "text", ".csv", b"the quick; brown; fox\njumps; over\n")
+    raw = np.arange(17_000, 17_768, dtype="<u2").tobytes()
+    return [*seeds, text, Seed("odd", "raw without a shape", ".raw", raw)]
+
+
+def _tables() -> list[Seed]:
+    rows = [";".join(f"{value - 273.15:.2f}" for value in row) for row in _kelvin(6, 8)]
+    table = "\n".join(["Temperatures in \N{DEGREE SIGN}C", *rows]).encode()
+    return [Seed("csv", "celsius", ".csv", table)]
 
 
 def _real(data: Path | None, each: int) -> list[Seed]:
@@ -210,8 +221,53 @@ def _real(data: Path | None, each: int) -> list[Seed]:
 
 def make_seeds(data: Path | None, *, each: int = 1) -> list[Seed]:
     """All seeds: generated ones, and real files if there is a folder of them."""
-    made = _flir() + _pictures() + _tiffs() + _fakes_of_others() + _odd()
-    return made + _real(data, each)
+    made = _flir() + _pictures() + _tiffs() + _tables() + _fakes_of_others() + _odd()
+    made += _real(data, each)
+    return made + _inner(made)
+
+
+# -- packing --------------------------------------------------------------------------------------
+
+
+def with_right_checksums(data: bytes) -> bytes:
+    """A PNG whose chunks' checksums fit their (damaged) content."""
+    body, at = bytearray(data), 8
+    while at + 12 <= len(body):
+        length = int.from_bytes(body[at : at + 4], "big")
+        end = at + 8 + length
+        if end + 4 > len(body):
+            break
+        body[end : end + 4] = zlib.crc32(body[at + 4 : end]).to_bytes(4, "big")
+        at = end + 4
+    return bytes(body)
+
+
+def packed(data: bytes, packing: str) -> bytes:
+    """The file around damaged content."""
+    if packing == "gzip":
+        return gzip.compress(data, 1)
+    if packing == "png":
+        return with_right_checksums(data)
+    if packing == "rjpeg" and data:
+        from tests.fakes import flir_files as fake
+
+        return fake.rjpeg(data)
+    return data
+
+
+def _inner(seeds: Sequence[Seed]) -> list[Seed]:
+    """Seeds that are damaged inside their container."""
+    inner = []
+    for seed in seeds:
+        if seed.family == "png":
+            inner.append(replace(seed, family="png inside", packing="png"))
+        elif seed.family == "flir-fff":
+            inner.append(replace(seed, family="flir-rjpeg inside", suffix=".jpg", packing="rjpeg"))
+        elif seed.suffix == ".cptv":
+            with gzip.open(io.BytesIO(seed.data)) as stream:
+                content = stream.read(LARGEST_SEED // 4)
+            inner.append(replace(seed, family="cptv inside", data=content, packing="gzip"))
+    return inner
 
 
 # -- mutators -------------------------------------------------------------------------------------
@@ -329,7 +385,7 @@ def mutant(seeds: Sequence[Seed], random_seed: int, index: int) -> Mutant:
     """Mutant `index`: seeds in turn, undamaged in the first round, then with 1 or 2 faults."""
     seed = seeds[index % len(seeds)]
     if index < len(seeds) or not seed.data:
-        return Mutant(seed, "undamaged", seed.data)
+        return Mutant(seed, "undamaged", packed(seed.data, seed.packing))
     rng = np.random.default_rng([random_seed, index])
     data, how = bytearray(seed.data), []
     for _ in range(1 + int(rng.random() < 0.3)):
@@ -337,4 +393,4 @@ def mutant(seeds: Sequence[Seed], random_seed: int, index: int) -> Mutant:
         if data:
             data = change(data, rng)
             how.append(change.__name__)
-    return Mutant(seed, "+".join(how), bytes(data))
+    return Mutant(seed, "+".join(how), packed(bytes(data), seed.packing))

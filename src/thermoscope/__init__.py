@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from thermoscope.core.version import VERSION
+
 if TYPE_CHECKING:
     from thermoscope.core.errors import ThermoscopeError
     from thermoscope.core.sample import Sample
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from thermoscope.io.sequence import open_sequence
     from thermoscope.io.thermal_image import ThermalImage
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Sample",

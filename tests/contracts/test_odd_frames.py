@@ -103,7 +103,10 @@ def test_every_tone_mapping_and_palette(name):
 def test_defects_and_resampling(name):
     image = image_of(name)
     plane = image.counts if image.counts is not None else image.values
-    if image.counts is not None:
+    if Quality.TINY in FRAMES[name].expected:
+        with pytest.raises(ShapeError, match="at least 8x8 px"):
+            find_defects(image.counts)
+    elif image.counts is not None:
         defects = find_defects(image.counts)
         assert repair(image.counts, defects).shape == image.shape
     assert resample(np.asarray(plane), width=7, height=9).shape == (9, 7)

@@ -8,6 +8,8 @@ import struct
 import zipfile
 import zlib
 
+import numpy as np
+from PIL import Image
 from tests.fakes import flir_files as fake
 
 
@@ -33,9 +35,9 @@ def tiff(
     entries = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 16), (259, 3, 1, compression)]
     entries += [(262, 3, 1, 1), (277, 3, 1, 1)]
     if tile:
-        entries += [(322, 4, 1, tile), (323, 4, 1, tile), (324, 4, 1, 8), (325, 4, 1, 2**31)]
+        entries += [(322, 4, 1, tile), (323, 4, 1, tile), (324, 4, 1, 8), (325, 4, 1, 64)]
     else:
-        entries += [(273, 4, 1, 8), (278, 4, 1, height), (279, 4, 1, 2**31)]
+        entries += [(273, 4, 1, 8), (278, 4, 1, height), (279, 4, 1, 64)]
     entries.sort()
     body = b"".join(struct.pack("<HHII", *entry) for entry in entries)
     return b"II*\0" + struct.pack("<IH", 8, len(entries)) + body + struct.pack("<I", next_ifd)
@@ -44,7 +46,7 @@ def tiff(
 def big_tiff(width: int, height: int) -> bytes:
     """A BigTIFF with 64-bit sides."""
     entries = [(256, 16, 1, width), (257, 16, 1, height), (258, 3, 1, 16), (259, 3, 1, 1)]
-    entries += [(262, 3, 1, 1), (273, 16, 1, 8), (277, 3, 1, 1), (279, 16, 1, 2**40)]
+    entries += [(262, 3, 1, 1), (273, 16, 1, 8), (277, 3, 1, 1), (279, 16, 1, 64)]
     body = b"".join(struct.pack("<HHQQ", *entry) for entry in entries)
     return struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, len(entries)) + body + bytes(8)
 
@@ -67,11 +69,27 @@ def jpeg(width: int, height: int) -> bytes:
     return bytes(body)
 
 
+def gif(width: int, height: int) -> bytes:
+    """A GIF whose screen and frame claim another size."""
+    stream = io.BytesIO()
+    Image.new("L", (8, 8), 90).save(stream, "GIF")
+    body = bytearray(stream.getvalue())
+    struct.pack_into("<HH", body, 6, width, height)
+    struct.pack_into("<HH", body, body.index(b"\x2c\0\0\0\0") + 5, width, height)
+    return bytes(body)
+
+
+def bmp(width: int, height: int) -> bytes:
+    """A BMP header of a declared size over nothing."""
+    head = struct.pack("<IIIIiiHH", 54, 0, 54, 40, width, height, 1, 24)
+    return b"BM" + head + bytes(24)
+
+
 def zip_of_zeros(name: str) -> bytes:
     """An archive with a ratio of 1000 to 1."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, bytes(300 << 20))
+        archive.writestr(name, bytes(100 << 20))
     return stream.getvalue()
 
 
@@ -114,16 +132,8 @@ def all_bombs() -> dict[str, tuple[str, bytes]]:
         "tiff directory loop": (".tif", tiff(60_000, 60_000, next_ifd=8)),
         "bigtiff 2^40": (".tif", big_tiff(2**40, 2**40)),
         "jpeg 65500 x 65500": (".jpg", jpeg(65_500, 65_500)),
-        "gif 65535 x 65535": (
-            ".gif",
-            b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0, 0, 0) + b";",
-        ),
-        "bmp 2^31": (
-            ".bmp",
-            b"BM"
-            + struct.pack("<IIIIiiHH", 54, 0, 54, 40, 2**31 - 1, 2**31 - 1, 1, 24)
-            + bytes(24),
-        ),
+        "gif 65535 x 65535": (".gif", gif(65_535, 65_535)),
+        "bmp 2^31": (".bmp", bmp(2**31 - 1, 2**31 - 1)),
         "pgm 10^9 x 10^9": (".pgm", b"P5\n1000000000 1000000000\n65535\n" + bytes(64)),
         "fits, gzipped": (".fits.gz", gzip.compress(b"SIMPLE  = T".ljust(2880) + bytes(50 << 20))),
         "zip 1000:1": (".is2", zip_of_zeros("Images/Main/IR.data")),
@@ -141,8 +151,6 @@ def all_bombs() -> dict[str, tuple[str, bytes]]:
 
 
 def _fpf_bomb() -> bytes:
-    import numpy as np
-
     body = bytearray(fake.fpf(np.full((4, 4), 300.0)))
     struct.pack_into("<HH", body, 0x2C, 65535, 65535)
     return bytes(body)

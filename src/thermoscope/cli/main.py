@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from thermoscope import __version__
+from thermoscope.core.version import VERSION
 from thermoscope.core.errors import ThermoscopeError, UnknownNameError
 
 __all__ = ["VERBS", "main"]
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(help_text())
         return 0
     if words[0] == "--version":
-        sys.stdout.write(f"thermoscope {__version__}\n")
+        sys.stdout.write(f"thermoscope {VERSION}\n")
         return 0
     return _run(words, debug=debug)
 

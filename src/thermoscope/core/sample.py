@@ -58,6 +58,7 @@ class Sample(TypedDict, total=False):
     depth: np.ndarray
     valid: np.ndarray
     occluded: np.ndarray
+    row_offset_px: float
     labels: np.ndarray
     taxonomy: str
     K: np.ndarray
@@ -100,6 +101,9 @@ FIELDS: dict[str, Field] = {
         "bool", "1 H W", "True = known", "", "The only mark of known depth and disparity"
     ),
     "occluded": Field("bool", "1 H W", "True = not seen in the right view", "", "Of the left view"),
+    "row_offset_px": Field(
+        "float", "", "px, down", "", "Right view lies lower than the left by this, if not rectified"
+    ),
     "labels": Field("int64", "1 H W", "class id", "255", "Classes in `taxonomy`"),
     "taxonomy": Field("str", "", "name of the label set", "", "Which ids `labels` holds"),
     "K": Field("float64", "3 3", "px", "", "Intrinsics of the left thermal view"),

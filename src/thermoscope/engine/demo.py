@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope import __version__
+from thermoscope.core.version import VERSION
 from thermoscope.core.errors import ThermoscopeError
 from thermoscope.engine import report as page
 from thermoscope.engine.display_unit import DisplayUnit, value_text
@@ -129,7 +129,7 @@ def _lead(frames: Sequence[DemoFrame]) -> str:
     failed = sum(frame.image is None for frame in frames)
     unread = f", {failed} of them could not be read" if failed else ""
     plural = "" if len(frames) == 1 else "s"
-    return f"{len(frames)} frame{plural}{unread}. Written by thermoscope {__version__}."
+    return f"{len(frames)} frame{plural}{unread}. Written by thermoscope {VERSION}."
 
 
 # -- sections ------------------------------------------------------------------------------------

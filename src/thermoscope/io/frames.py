@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-
 from thermoscope.io.request import Request
 from thermoscope.io.thermal_image import ThermalImage
 

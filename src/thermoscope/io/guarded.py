@@ -15,9 +15,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from thermoscope.core.errors import MissingDependencyError, ReadError, ThermoscopeError
+from thermoscope.core.errors import (
+    ImageTooLargeError,
+    MissingDependencyError,
+    ReadError,
+    ThermoscopeError,
+)
 
-__all__ = ["guarded", "optional_package"]
+__all__ = ["guarded", "optional_package", "tifffile_quiet"]
 
 
 @contextmanager
@@ -31,6 +36,7 @@ def guarded(path: Path, what: str, *, hint: str = "") -> Iterator[None]:
 
     Raises:
         ReadError: The decoder raised anything. Errors of ours pass through.
+        ImageTooLargeError: Pillow refused the size (over about 179 million pixels).
     """
     advice = hint or "The file is damaged or cut short: copy it again from the camera."
     try:
@@ -41,6 +47,12 @@ def guarded(path: Path, what: str, *, hint: str = "") -> Iterator[None]:
         raise
     except Exception as err:
         reason = " ".join(str(err).split()).rstrip(".")[:200] or type(err).__name__
+        if type(err).__name__ == "DecompressionBombError":  # Pillow's own limit, above ours
+            raise ImageTooLargeError(
+                f"{path.name}: {reason}. Nothing was decoded.", path=path
+            ) from err
+        if "cannot identify image file" in reason:
+            reason = "its header is damaged"
         raise ReadError(
             f"{path.name}: the {what} cannot be decoded ({reason}). {advice}", path=path
         ) from err

@@ -2,13 +2,13 @@
 
 Every decoder hands over what the file stores; here it becomes uint16 counts, float32 kelvin or a
 uint8 picture, and what was changed is said by a flag (`CONVERTED`: every value kept, `QUANTISED`:
-precision lost) and by a sentence. 16-bit numbers are counts, never silently temperatures. What is
-NOT here: the judgement of the content (`thermoscope.sensor.quality.assess`).
+precision lost) and by an entry in `CaptureInfo.extra`. 16-bit numbers are counts, never silently
+temperatures. What is NOT here: the judgement of the content (`thermoscope.sensor.quality.assess`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,8 +39,8 @@ class Origin:
         note: Why there is no temperature, or how far it can be trusted.
     """
 
-    source: Source = Source()
-    capture: CaptureInfo = CaptureInfo()
+    source: Source = field(default_factory=Source)
+    capture: CaptureInfo = field(default_factory=CaptureInfo)
     unit: FloatUnit | None = None
     radiometry: Radiometry | None = None
     flags: frozenset[Quality] = frozenset()
@@ -55,12 +55,13 @@ class _Planes:
     kelvin: NDArray[np.float32] | None = None
     agc: NDArray[np.uint8] | None = None
     radiometry: Radiometry | None = None
+    note: str = ""  # about the temperature
     flags: set[Quality] = field(default_factory=set)
-    notes: list[str] = field(default_factory=list)
+    remarks: dict[str, str] = field(default_factory=dict)  # about the rest
 
 
 def image_from_array(
-    values: NDArray[Any], origin: Origin = Origin(), *, scale: LinearScale | None = None
+    values: NDArray[Any], origin: Origin | None = None, *, scale: LinearScale | None = None
 ) -> ThermalImage:
     """A thermal image of an array as a file stores it.
 
@@ -73,7 +74,7 @@ def image_from_array(
     float                 kelvin, from the stated unit or by the rules of `float_units`
     three equal channels  one channel
     other colour          picture of three channels
-    alpha                 left out, and said unless it is opaque
+    alpha                 left out, and said unless it is one value
     ====================  ===========================================================
 
     Args:
@@ -86,36 +87,47 @@ def image_from_array(
         UnitError: Not real numbers, or `scale` for a colour picture.
         ReadError: Floats that are neither temperatures nor counts nor a picture.
     """
-    made = _Planes(radiometry=origin.radiometry, notes=[origin.note] if origin.note else [])
+    origin = origin or Origin()
+    made = _Planes(radiometry=origin.radiometry, note=origin.note)
     array = _without_alpha(_checked(values), made)
     array = _one_channel_if_grey(array)
-    if array.ndim == 3:
-        _put_colour(array, made, scale)
-    elif scale is not None and array.dtype.kind == "f":
-        kelvin = array.astype(np.float64) * scale.kelvin_per_count + scale.offset_k
-        made.kelvin = kelvin.astype(np.float32)
-    elif array.dtype.kind == "f":
-        _put_floats(array, origin, made)
-    elif array.dtype == np.uint16 or scale is not None or array.dtype.itemsize > 1:
-        _put_integers(array, origin, made, scale)
-    else:
-        _put_picture(array, made)
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # infinity and nan are flagged, not warned of
+        _put(array, origin, made, scale)
     return ThermalImage(
         counts=made.counts,
         stored_kelvin=made.kelvin,
         agc=made.agc,
         radiometry=made.radiometry if made.counts is not None else None,
         quality=origin.flags | made.flags,
-        temperature_note=" ".join(made.notes),
-        capture=origin.capture,
+        temperature_note=made.note,
+        capture=replace(origin.capture, extra={**origin.capture.extra, **made.remarks}),
         source=origin.source,
     )
+
+
+def _put(array: NDArray[Any], origin: Origin, made: _Planes, scale: LinearScale | None) -> None:
+    """Fill the plane that the element type calls for."""
+    if array.ndim == 3:
+        _put_colour(array, made, scale)
+    elif scale is not None and array.dtype.kind == "f":
+        kelvin = array.astype(np.float64) * scale.kelvin_per_count + scale.offset_k
+        made.kelvin, made.note = kelvin.astype(np.float32), ""
+    elif array.dtype.kind == "f":
+        _put_floats(array, origin, made)
+    elif array.dtype == np.uint16 or scale is not None or array.dtype.itemsize > 1:
+        _put_integers(array, origin, made, scale)
+    else:
+        _put_picture(array, made)
 
 
 def _checked(values: NDArray[Any]) -> NDArray[Any]:
     array = np.asarray(values)
     if array.dtype.kind not in "buif":
-        raise UnitError(f"pixels must be real numbers, got {array.dtype}. Store one number a pixel.")
+        raise UnitError(
+            f"pixels must be real numbers, got {array.dtype}. Store one number a pixel."
+        )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     channels = array.shape[2] if array.ndim == 3 else 1
@@ -137,9 +149,7 @@ def _without_alpha(array: NDArray[Any], made: _Planes) -> NDArray[Any]:
     alpha = array[..., -1]
     if alpha.min() != alpha.max():
         share = float((alpha == alpha.min()).mean())
-        made.notes.append(
-            f"An alpha channel was left out; {share:.1%} of the pixels had its lowest value."
-        )
+        made.remarks["alpha_left_out"] = f"lowest value in {share:.1%} of the pixels"
     return array[..., 0] if array.shape[2] == 2 else array[..., :3]
 
 
@@ -147,7 +157,9 @@ def _one_channel_if_grey(array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim == 2:
         return array
     red = array[..., 0]
-    same = all(np.array_equal(red, array[..., k], equal_nan=array.dtype.kind == "f") for k in (1, 2))
+    same = all(
+        np.array_equal(red, array[..., k], equal_nan=array.dtype.kind == "f") for k in (1, 2)
+    )
     return np.ascontiguousarray(red) if same else array
 
 
@@ -181,7 +193,7 @@ def _put_picture(array: NDArray[Any], made: _Planes) -> None:
         made.agc = array.astype(np.uint8) * np.uint8(255)
     else:  # int8
         made.agc = (array.astype(np.int16) + 128).astype(np.uint8)
-        made.notes.append("Signed 8-bit values were stored; 128 was added.")
+        made.remarks["stored_values"] = "signed 8 bit, grey level - 128"
 
 
 def _put_integers(
@@ -193,13 +205,13 @@ def _put_integers(
     if array.dtype != np.uint16:
         made.flags.add(Quality.QUANTISED if step != 1 else Quality.CONVERTED)
     if step != 1 or offset != 0:
-        made.notes.append(f"Stored values are {step} * counts {offset:+d}.")
+        made.remarks["stored_values"] = f"{step} * counts {offset:+d}"
         made.radiometry = None
     if scale is not None:
         made.radiometry = LinearScale(
             scale.kelvin_per_count * step, scale.offset_k + scale.kelvin_per_count * offset
         )
-        made.notes = [note for note in made.notes if note != origin.note]
+        made.note = ""
 
 
 def _fitted(array: NDArray[Any]) -> tuple[NDArray[np.uint16], int, int]:
@@ -211,10 +223,9 @@ def _fitted(array: NDArray[Any]) -> tuple[NDArray[np.uint16], int, int]:
         return array.astype(np.uint16), 1, 0
     offset = -32768 if -32768 <= low and high <= 32767 else min(low, 0)
     step = 1 << max((high - offset).bit_length() - 16, 0)
-    shifted = array.astype(np.uint64) if array.dtype == np.uint64 else array.astype(np.int64)
-    if offset:
-        shifted = shifted - offset
-    return (shifted // step).astype(np.uint16), step, offset
+    bits = array.astype(np.int64).view(np.uint64)  # modulo 2^64: no overflow can matter
+    shifted = bits - np.array(offset % 2**64, np.uint64)
+    return (shifted // np.uint64(step)).astype(np.uint16), step, offset
 
 
 def _put_floats(array: NDArray[Any], origin: Origin, made: _Planes) -> None:
@@ -231,7 +242,7 @@ def _put_floats(array: NDArray[Any], origin: Origin, made: _Planes) -> None:
             exact = array.dtype.itemsize > 2
             made.flags.add(Quality.CONVERTED if exact else Quality.QUANTISED)
         if seen:
-            made.notes.append(f"The file names no unit: taken as {unit} ({seen}).")
+            made.note = f"the file names no unit: taken as {unit} ({seen})."
         return
     _put_float_levels(array, unit, seen, made)
 
@@ -251,7 +262,9 @@ def _put_float_levels(array: NDArray[Any], unit: FloatUnit, seen: str, made: _Pl
     if not finite.all():
         made.flags.add(Quality.NON_FINITE)
     known = np.where(finite, array, 0).astype(np.float64)
-    factor, top = (255.0, 255) if unit == "share" else (1.0, COUNTS_MAX if unit == "counts" else 255)
+    factor, top = (
+        (255.0, 255) if unit == "share" else (1.0, COUNTS_MAX if unit == "counts" else 255)
+    )
     levels = np.clip(np.rint(known * factor), 0, top)
     exact = unit != "share" and bool((levels == known).all())
     made.flags.add(Quality.CONVERTED if exact else Quality.QUANTISED)
@@ -261,4 +274,4 @@ def _put_float_levels(array: NDArray[Any], unit: FloatUnit, seen: str, made: _Pl
         made.agc = levels.astype(np.uint8)
     if seen:
         taken = {"counts": "counts", "agc": "grey levels", "share": "a picture of full scale 1"}
-        made.notes.append(f"Float values taken as {taken[unit]} ({seen}).")
+        made.remarks["float_values"] = f"taken as {taken[unit]} ({seen})"

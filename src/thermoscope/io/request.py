@@ -190,7 +190,7 @@ def request_for(
     file = Path(path)
     if file.is_dir():
         raise ReadError(
-            f"{file} is a folder. Read its frames one after the other: open_sequence({str(path)!r}).",
+            f"{file} is a folder. Read its frames in turn: open_sequence({str(path)!r}).",
             path=file,
         )
     try:
@@ -208,6 +208,4 @@ def request_for(
 
 def _unreadable(path: Path, err: Exception) -> ReadError:
     reason = getattr(err, "strerror", None) or str(err)
-    return ReadError(
-        f"{path}: {reason}. Check the path and the permissions.", path=path, offset=0
-    )
+    return ReadError(f"{path}: {reason}. Check the path and the permissions.", path=path, offset=0)

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.synthetic.band import radiance_of_kelvin
+from thermoscope.synthetic.band import band_radiance
 from thermoscope.synthetic.scene import Conditions
 from thermoscope.synthetic.surface import XYZ, dot
 from thermoscope.synthetic.texture import TextureSet
@@ -33,6 +33,7 @@ THICK_FOG_M = 50.0  # visibility
 CLEAR_AIR_M = 40e3
 KOSCHMIEDER = 3.912  # extinction times visibility, at 2 % contrast
 FOG_SHARE_LWIR = 0.4  # small drops weaken 10 um less than 0.55 um
+CLOUD_COOLER_K = 7.0  # than the air below
 CLOUD_SCALE = 0.9  # size of a cloud over its height above ground
 CLOUD_VARIANTS = "abc"
 SUN_RADIUS = math.cos(math.radians(0.27))
@@ -67,16 +68,16 @@ def visible_extinction_per_m(conditions: Conditions) -> float:
 
 
 def _rain_per_m(rain: float) -> float:
-    return 1e-3 * 0.365 * (HEAVY_RAIN_MM_H * rain) ** 0.63
+    return float(1e-3 * 0.365 * (HEAVY_RAIN_MM_H * rain) ** 0.63)
 
 
 def _fog_per_m(fog: float) -> float:
-    return KOSCHMIEDER / THICK_FOG_M * fog**1.5
+    return float(KOSCHMIEDER / THICK_FOG_M * fog**1.5)
 
 
 def transmission(distance_m: Floats, extinction_per_m: float) -> Floats:
     """Share of radiation left after `distance_m`, (0, 1]; infinite distance gives 0."""
-    return np.exp(distance_m * np.float32(-extinction_per_m))
+    return np.asarray(np.exp(distance_m * np.float32(-extinction_per_m)), np.float32)
 
 
 # -- above ---------------------------------------------------------------------------------------
@@ -113,16 +114,17 @@ def sky_radiance(ray: XYZ, conditions: Conditions, *, pixel_angle: float = 0.002
     through the air grows and with it the emission. Clouds are as warm as the air at their height.
     """
     cover = cloud_cover(ray, conditions, pixel_angle=pixel_angle)
-    air, zenith = (
-        float(radiance_of_kelvin(np.float32([k]))[0]) for k in (conditions.air_k, conditions.sky_k)
+    air, zenith, warm_cloud = (
+        float(band_radiance(kelvin))
+        for kelvin in (conditions.air_k, conditions.sky_k, conditions.air_k - CLOUD_COOLER_K)
     )
     open_window = min(max(1 - zenith / air, 0.02), 0.95)
     mass = 1 / (np.maximum(ray[2], 0) + np.float32(0.025))
     clear = np.exp(mass * np.float32(math.log(open_window)))
-    warm_cloud = float(radiance_of_kelvin(np.float32([conditions.air_k - 7.0]))[0])
     shade = 1 - np.float32(1 - min(warm_cloud / air, 1)) * cover
     clear *= 1 - np.float32(0.92) * cover
     out = np.float32(air) * (1 - clear) * shade
     if not conditions.night and conditions.cloud < 1:
-        out[dot(ray, conditions.sun_direction) > SUN_RADIUS] += np.float32(2000 * (1 - conditions.cloud))
-    return out
+        disc = dot(ray, conditions.sun_direction) > SUN_RADIUS
+        out[disc] += np.float32(2000 * (1 - conditions.cloud))
+    return np.asarray(out, np.float32)

@@ -31,7 +31,7 @@ def band_radiance(kelvin: ArrayLike) -> NDArray[np.float64]:
 
     Example:
         >>> round(float(band_radiance(300.0)), 2)
-        55.62
+        55.49
     """
     nodes, weights = np.polynomial.legendre.leggauss(40)
     low, high = BAND_UM

@@ -62,15 +62,13 @@ class Moment:
         place: The world.
         number: Of the place in the data set: visits share it.
         frame: Of the visit, from 0.
-        time_s: Time on the trajectory.
-        carrier: Who carries the rig.
+        time_s: Since the start of the visit.
     """
 
     place: Place
     number: int
     frame: int
     time_s: float
-    carrier: str
 
     @property
     def name(self) -> str:

@@ -28,6 +28,7 @@ __all__ = [
     "merge",
     "outward",
     "prism_roof",
+    "quads",
     "tube",
     "tubes",
 ]
@@ -202,13 +203,22 @@ def ellipsoid(radii: ArrayLike, *, rings: int = 8, segments: int = 12) -> Mesh:
     return grid(unit * np.asarray(radii, float), wrap=True, crease_deg=180.0)
 
 
-def lathe(profile: ArrayLike, *, segments: int = 16, crease_deg: float = 40.0) -> Mesh:
-    """A profile (P, 2) of radius and height, from the bottom up, turned about z."""
+def lathe(
+    profile: ArrayLike,
+    *,
+    segments: int = 16,
+    crease_deg: float = 40.0,
+    slots: ArrayLike | None = None,
+) -> Mesh:
+    """A profile (P, 2) of radius and height, from the bottom up, turned about z.
+
+    `slots` (P - 1, segments) names the slot of each cell.
+    """
     outline = np.asarray(profile, float)
     turn = np.arange(segments) * 2 * np.pi / segments
     ring = np.stack([np.cos(turn), np.sin(turn), np.zeros(segments)], -1)
     points = outline[:, None, :1] * ring + outline[:, None, 1:] * (0.0, 0.0, 1.0)
-    return grid(points, wrap=True, crease_deg=crease_deg)
+    return grid(points, wrap=True, crease_deg=crease_deg, slots=slots)
 
 
 def loft(
@@ -307,6 +317,17 @@ def cards(centres: Floats, right: Floats, up: Floats, *, normals: Floats | None 
     )
 
 
+def quads(corners: ArrayLike) -> Mesh:
+    """N flat quads (N, 4, 3), counter-clockwise from outside; those without area are dropped."""
+    points = np.asarray(corners, float).reshape(-1, 4, 3)
+    area = np.cross(points[:, 2] - points[:, 0], points[:, 3] - points[:, 1])
+    points, area = points[(area**2).sum(1) > 1e-14], area[(area**2).sum(1) > 1e-14]
+    first = np.arange(len(points))[:, None] * 4
+    faces = np.concatenate([first + (0, 1, 2), first + (0, 2, 3)], axis=1).reshape(-1, 3)
+    normals = np.repeat(np.repeat(_unit(area), 2, axis=0)[:, None], 3, axis=1)
+    return Mesh(points.reshape(-1, 3), faces, normals, np.zeros(len(faces), np.int64))
+
+
 def extrude(outline: ArrayLike, height: float, *, crease_deg: float = 20.0) -> Mesh:
     """A counter-clockwise outline (P, 2), seen whole from its mean point, raised from z = 0."""
     ring = np.asarray(outline, float)
@@ -339,10 +360,24 @@ def prism_roof(
         eave: Thickness of the roof at its edge, m.
     """
     x, y, r = length / 2, width / 2, max(length / 2 - hip, 0.0)
+    if hip == 0 and eave > 0:
+        return _saddle(x, y, height, eave)
     low = [[-x, -y, 0], [x, -y, 0], [x, y, 0], [-x, y, 0]]
     high = [[px, py, eave] for px, py, _ in low]
     ridge = [[-r, 0, height + eave], [r, 0, height + eave]]
     sides = [[k, (k + 1) % 4, 4 + (k + 1) % 4, 4 + k] for k in range(4)]
-    quads = [*sides, [4, 5, 9, 8], [6, 7, 8, 9], [3, 2, 1, 0]]
-    triangles = [t for a, b, c, d in quads for t in ([a, b, c], [a, c, d])]
+    rings = [*sides, [4, 5, 9, 8], [6, 7, 8, 9], [3, 2, 1, 0]]
+    triangles = [t for a, b, c, d in rings for t in ([a, b, c], [a, c, d])]
     return make(low + high + ridge, [*triangles, [5, 6, 9], [7, 4, 8]])
+
+
+def _saddle(x: float, y: float, height: float, thick: float) -> Mesh:
+    """Two slabs that lean on each other: open gables."""
+    low = np.array([[-y, 0.0], [0.0, height], [y, 0.0]])
+    ring = np.concatenate([low + (0, thick), low[::-1]])
+    left = np.column_stack([np.full(6, -x), ring])
+    right = np.column_stack([np.full(6, x), ring])
+    k, n = np.arange(6), (np.arange(6) + 1) % 6
+    around = quads(np.stack([left[k], left[n], right[n], right[k]], axis=1))
+    ends = [left[[0, 5, 4, 1]], left[[1, 4, 3, 2]], right[[1, 4, 5, 0]], right[[2, 3, 4, 1]]]
+    return outward(merge([around, quads(np.array(ends))]))

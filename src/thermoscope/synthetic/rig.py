@@ -17,6 +17,7 @@ from thermoscope.core.registry import Registry
 from thermoscope.geometry.camera import Camera
 from thermoscope.geometry.pose import from_rotation, invert, rotation_about, transform
 from thermoscope.geometry.rectify import RectifiedPair, rectify
+from thermoscope.synthetic.camera import THERMAL_CAMERAS
 
 __all__ = ["RIGS", "StereoPair", "VirtualRig", "rig_preset"]
 
@@ -139,10 +140,12 @@ class VirtualRig:
             by pixel, as data sets of aligned pairs have it.
         rgb_position_m: Rectified left colour camera in rectified left thermal coordinates, m.
         rgb_turn_deg: Its turn about x, y and z, degrees.
+        sensor: Thermal cameras, a name of `thermoscope.synthetic.camera.THERMAL_CAMERAS`.
         imu_rate_hz: Samples of the inertial sensor a second, > 0; it sits in the origin.
 
     Raises:
         ConfigError: `imu_rate_hz` is not positive.
+        UnknownNameError: No such sensor.
     """
 
     name: str
@@ -150,11 +153,14 @@ class VirtualRig:
     rgb: StereoPair | None = None
     rgb_position_m: Vector = (0.0, 0.0, 0.0)
     rgb_turn_deg: Vector = (0.0, 0.0, 0.0)
+    sensor: str = "boson"
     imu_rate_hz: float = 200.0
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.imu_rate_hz) and self.imu_rate_hz > 0):
             raise ConfigError(f"imu_rate_hz must be positive, got {self.imu_rate_hz!r}.")
+        if self.sensor not in THERMAL_CAMERAS:
+            THERMAL_CAMERAS.get(self.sensor)  # its error names the closest
 
     @property
     def T_thermal_rgb(self) -> Floats:
@@ -228,7 +234,7 @@ def _ms2() -> VirtualRig:
     """
     thermal = StereoPair.ideal(Camera(428.0, 428.0, 319.5, 127.5, 640, 256), 0.30)
     colour = StereoPair.ideal(Camera(764.0, 764.0, 611.5, 191.5, 1224, 384), 0.30)
-    return VirtualRig("ms2", thermal, colour, rgb_position_m=(0.0, -0.10, 0.0))
+    return VirtualRig("ms2", thermal, colour, rgb_position_m=(0.0, -0.10, 0.0), sensor="ms2")
 
 
 def _cats() -> VirtualRig:

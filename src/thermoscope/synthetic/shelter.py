@@ -26,6 +26,7 @@ Points = NDArray[np.float64]
 REACHES_M = (0.5, 2.0, 7.0)
 INDOOR_REACHES_M = (0.2, 0.6, 1.1)  # twice the last stays below a ceiling
 WEIGHTS = (0.45, 0.35, 0.45)  # of each reach; together at most 1 counts
+MOST_HIDDEN = 0.95
 MARGIN_M = 70.0  # around the route; what is farther counts as open
 MOST_CELLS = 700  # a side
 FINEST_CELL_M = 0.2
@@ -78,7 +79,8 @@ class Shelter:
             share *= maps[:, layer]
             share *= np.float32(weight)
             out += share
-        return np.minimum(out, np.float32(0.95), out=out)
+        np.minimum(out, np.float32(MOST_HIDDEN), out=out)
+        return out
 
 
 _SHELTERS: WeakKeyDictionary[Scene, Shelter] = WeakKeyDictionary()
@@ -119,9 +121,7 @@ def _samples(scene: Scene, cell: float) -> tuple[Points, NDArray[np.bool_]]:
     return points, is_ground[face]
 
 
-def _cells(
-    points: Points, low: Points, cell: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _cells(points: Points, low: Points, cell: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     place = np.floor((points[:, :2] - low) / cell).astype(np.int64)
     return place[:, 0], place[:, 1]
 

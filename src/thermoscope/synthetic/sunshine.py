@@ -12,6 +12,7 @@ radiation at its surface); direct light through the air mass by Meinel, 1976.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,7 @@ class Sunshine(NamedTuple):
 
 def past_sunshine(conditions: Conditions) -> Sunshine:
     """Sunlight of the last two days, the weather taken as unchanged; bins are `EDGES_H`."""
-    hours = np.array([(a + b) / 2 for a, b in zip(EDGES_H[:-1], EDGES_H[1:], strict=True)])
+    hours = np.array([(a + b) / 2 for a, b in pairwise(EDGES_H)])
     hours[0] = 0.0
     direction = _sun_path(conditions, hours)
     direct, diffuse = _irradiance(direction[:, 2], conditions.cloud, conditions.fog)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from thermoscope.synthetic.scene import GBuffer
 
-__all__ = ["XYZ", "Surface", "dot", "surfaces_of"]
+__all__ = ["XYZ", "Surface", "dot", "faded", "surfaces_of"]
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -99,6 +99,14 @@ def dot(a: XYZ, b: XYZ | tuple[float, float, float]) -> Floats:
     out += a[1] * _one(b[1])
     out += a[2] * _one(b[2])
     return out
+
+
+def faded(line: Floats, towards: float, share: Floats) -> Floats:
+    """`line` in place: its `share`, and the rest of `towards`: what air does to light."""
+    line -= np.float32(towards)
+    line *= share
+    line += np.float32(towards)
+    return line
 
 
 def _one(value: Floats | float) -> Floats | np.float32:

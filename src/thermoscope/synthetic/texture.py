@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -79,6 +80,16 @@ def texture(
     return table.sample(rows, _lines(positions_m), _lines(normals), footprint_m)
 
 
+class _Points(NamedTuple):
+    """Points on surfaces: their row, pixels of the tile a metre, level, and coordinates in m."""
+
+    row: Indices
+    per_m: Floats
+    level: Floats
+    u: Floats
+    v: Floats
+
+
 class TextureSet:
     """One texture a row, to be read for many pixels of many rows at once.
 
@@ -120,22 +131,20 @@ class TextureSet:
             chosen = np.flatnonzero((weight > 0) & ~laid if some else weight > 0)
             if len(chosen):
                 u, v = (position[i].take(chosen) for i in ACROSS[axis])
-                part = self._look_up(rows, per_m, level, chosen, u, v)
-                part *= weight.take(chosen)
-                value[chosen] += part
+                points = _Points(rows.take(chosen), per_m.take(chosen), level.take(chosen), u, v)
+                value[chosen] += self._look_up(points) * weight.take(chosen)
         if some:
             chosen = np.flatnonzero(laid)
             u, v = _along_surface(_chosen(position, chosen), _chosen(normal, chosen))
-            value[chosen] = self._look_up(rows, per_m, level, chosen, u, v)
+            points = _Points(rows.take(chosen), per_m.take(chosen), level.take(chosen), u, v)
+            value[chosen] = self._look_up(points)
         return value
 
-    def _look_up(
-        self, rows: Indices, per_m: Floats, level: Floats, chosen: Indices, u: Floats, v: Floats
-    ) -> Floats:
-        """Tile values at surface coordinates `u`, `v` (m) of the `chosen` points."""
-        row, scale, level = rows.take(chosen), per_m.take(chosen), level.take(chosen)
-        left, shift = self._left.take(row), self._shift.take(row, 0)
-        u, v = u * scale + shift[:, 0], v * scale + shift[:, 1]
+    def _look_up(self, at: _Points) -> Floats:
+        """Tile values of the points."""
+        level = at.level
+        left, shift = self._left.take(at.row), self._shift.take(at.row, 0)
+        u, v = at.u * at.per_m + shift[:, 0], at.v * at.per_m + shift[:, 1]
         u -= np.floor(u * (1 / TILE)) * TILE
         v -= np.floor(v * (1 / TILE)) * TILE
         whole = np.floor(level)
@@ -178,7 +187,8 @@ def _atlas(names: tuple[str, ...]) -> NDArray[np.int16]:
             framed = np.pad(picture * FULL_SCALE, 1, mode="wrap")
             top, left, size = int(_top(np.float32(level))), column * (TILE + 2), len(framed)
             atlas[top : top + size, left : left + size] = np.rint(framed)
-            picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            picture = np.asarray(half, np.float32)
     return atlas
 
 
@@ -197,10 +207,12 @@ def _read(atlas: NDArray[np.int16], u: Floats, v: Floats, left: Floats, level: F
     y -= size
     y += 2 * level
     y += 2 * TILE + 0.5
-    return remap_line(atlas, x, y).astype(np.float32) * np.float32(1 / FULL_SCALE)
+    value = np.asarray(remap_line(atlas, x, y), np.float32)
+    value *= np.float32(1 / FULL_SCALE)
+    return value
 
 
-def remap_line(picture: NDArray[np.generic], x: Floats, y: Floats) -> NDArray[np.generic]:
+def remap_line(picture: NDArray[Any], x: Floats, y: Floats) -> NDArray[Any]:
     """cv2.remap of a line of points of any length."""
     count = len(x)
     rows = -(-count // STRIDE)
@@ -223,7 +235,7 @@ def _shifts(seeds: Sequence[int]) -> Floats:
         mixed ^= mixed >> np.uint64(29)
         mixed *= np.uint64(0xBF58476D1CE4E5B9)
         out.append((mixed >> np.uint64(55)).astype(np.float32))
-    return np.stack(out, axis=-1) * np.float32(TILE / 512)
+    return np.asarray(np.stack(out, axis=-1) * (TILE / 512), np.float32)
 
 
 def _lines(points: Floats) -> XYZ:
@@ -237,16 +249,11 @@ def _chosen(lines: XYZ, chosen: Indices) -> XYZ:
 
 def _axis_weights(normal: XYZ) -> XYZ:
     """Weights of the projections along x, y and z: the fourth power of the normal, sum 1."""
-    weights = []
-    for line in normal:
-        weight = line * line
-        weight *= weight
+    x, y, z = (np.square(np.square(line)) for line in normal)
+    for weight in (x, y, z):
         weight[weight < BLEND_FROM] = 0
-        weights.append(weight)
-    share = 1 / np.maximum(weights[0] + weights[1] + weights[2], np.float32(1e-6))
-    for weight in weights:
-        weight *= share
-    return weights[0], weights[1], weights[2]
+    share = 1 / np.maximum(x + y + z, np.float32(1e-6))
+    return x * share, y * share, z * share
 
 
 def _along_surface(position: XYZ, normal: XYZ) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from thermoscope.core.registry import Registry
 __all__ = ["FEATURES", "PATTERNS", "TILE", "VARIANTS", "Pattern", "pattern_of", "tile"]
 
 Tile = NDArray[np.float32]
-Painter = Callable[[np.random.Generator, int], Tile]
+Drawn = NDArray[Any]  # of either precision: `tile` makes it float32
+Painter = Callable[[np.random.Generator, int], Drawn]
 
 TILE = 512  # px, a power of two
 FEATURES = 8  # largest features across a tile
@@ -179,117 +180,117 @@ def _register(name: str, *, laid: bool) -> Callable[[Painter], Painter]:
 
 
 @_solid("plain")
-def _plain(rng: np.random.Generator, variant: int) -> Tile:
+def _plain(rng: np.random.Generator, variant: int) -> Drawn:
     return _noise(rng, 2.4 + 0.3 * variant)
 
 
 @_solid("asphalt")
-def _asphalt(rng: np.random.Generator, variant: int) -> Tile:
+def _asphalt(rng: np.random.Generator, variant: int) -> Drawn:
     grain = _noise(rng, 0.8 + 0.2 * variant, low=40)
     worn = _noise(rng, 2.8, low=2, high=40)
     return (0.8, 0.6, 1.0)[variant] * grain + worn - (4.0, 7.0, 1.5)[variant] * _cracks(rng)
 
 
 @_solid("concrete")
-def _concrete(rng: np.random.Generator, variant: int) -> Tile:
+def _concrete(rng: np.random.Generator, variant: int) -> Drawn:
     pores = np.maximum(_noise(rng, 0.6, low=50) - 1.8, 0)
     return _noise(rng, 2.2 + 0.3 * variant, low=3) - (1.0, 0.4, 1.6)[variant] * pores
 
 
 @_solid("stain")
-def _stain(rng: np.random.Generator, variant: int) -> Tile:
+def _stain(rng: np.random.Generator, variant: int) -> Drawn:
     drips = _noise(rng, 2.0, low=4, stretch=(6.0, 2.0, 12.0)[variant])
     return _noise(rng, 2.6, low=3) + (0.7, 0.5, 1.0)[variant] * drips
 
 
 @_solid("dust")
-def _dust(rng: np.random.Generator, variant: int) -> Tile:
+def _dust(rng: np.random.Generator, variant: int) -> Drawn:
     specks = np.maximum(_noise(rng, 0.5, low=60) - 1.6 + 0.2 * variant, 0)
     return _noise(rng, 2.6, low=2, stretch=2.0) + specks
 
 
 @_solid("soil")
-def _soil(rng: np.random.Generator, variant: int) -> Tile:
+def _soil(rng: np.random.Generator, variant: int) -> Drawn:
     return _noise(rng, (1.7, 1.4, 2.0)[variant], low=4) - np.abs(_noise(rng, 2.2, low=8))
 
 
 @_solid("grass")
-def _grass(rng: np.random.Generator, variant: int) -> Tile:
+def _grass(rng: np.random.Generator, variant: int) -> Drawn:
     blades = _noise(rng, 0.9, low=40, stretch=(2.5, 1.5, 4.0)[variant])
     tufts = _noise(rng, 1.6, low=8, high=90)
     return 0.8 * blades + tufts + 0.7 * _noise(rng, 2.5, high=12)
 
 
 @_solid("gravel")
-def _gravel(rng: np.random.Generator, variant: int) -> Tile:
+def _gravel(rng: np.random.Generator, variant: int) -> Drawn:
     border, shade = _cells(rng, (1400, 800, 2400)[variant])
     return 0.5 * shade + 1.2 * np.sqrt(np.clip(border, 0, 1))
 
 
 @_solid("snow")
-def _snow(rng: np.random.Generator, variant: int) -> Tile:
+def _snow(rng: np.random.Generator, variant: int) -> Drawn:
     return _noise(rng, 3.0 - 0.3 * variant) + 0.25 * _noise(rng, 0.5, low=60)
 
 
 @_solid("rock")
-def _rock(rng: np.random.Generator, variant: int) -> Tile:
+def _rock(rng: np.random.Generator, variant: int) -> Drawn:
     layered = _noise(rng, 2.2, low=4, stretch=(1.0, 0.25, 0.5)[variant])
     ridges = 1 - np.abs(_noise(rng, 2.4, low=6))
     return layered + 0.8 * ridges - 5 * _cracks(rng, 0.05)
 
 
 @_solid("water")
-def _water(rng: np.random.Generator, variant: int) -> Tile:
+def _water(rng: np.random.Generator, variant: int) -> Drawn:
     return _noise(rng, (2.4, 1.8, 2.8)[variant], low=8, stretch=0.4)
 
 
 @_solid("forest")
-def _forest(rng: np.random.Generator, variant: int) -> Tile:
+def _forest(rng: np.random.Generator, variant: int) -> Drawn:
     border, shade = _cells(rng, (260, 420, 180)[variant])
     return np.clip(border, -0.2, 1) * 1.5 + 0.4 * shade + 0.5 * _noise(rng, 1.2, low=20)
 
 
 @_solid("leaf")
-def _leaf(rng: np.random.Generator, variant: int) -> Tile:
+def _leaf(rng: np.random.Generator, variant: int) -> Drawn:
     border, shade = _cells(rng, (2200, 1300, 3400)[variant])
     clusters = _noise(rng, 1.8, low=5, high=50)
     return 0.6 * shade + np.clip(border, -0.5, 1) + 0.9 * clusters
 
 
 @_solid("bark")
-def _bark(rng: np.random.Generator, variant: int) -> Tile:
+def _bark(rng: np.random.Generator, variant: int) -> Drawn:
     furrows = np.abs(_noise(rng, 1.8, low=10, stretch=(8.0, 4.0, 14.0)[variant]))
-    return np.asarray(np.sqrt(furrows) + 0.3 * _noise(rng, 1.5, low=20), np.float32)
+    return np.sqrt(furrows) + 0.3 * _noise(rng, 1.5, low=20)
 
 
 @_solid("wood")
-def _wood(rng: np.random.Generator, variant: int) -> Tile:
+def _wood(rng: np.random.Generator, variant: int) -> Drawn:
     rings = np.sin(2 * np.pi * (_ramp(8 * (2 + variant)) + 0.8 * _noise(rng, 3.0, stretch=16.0)))
     return 0.6 * rings + _noise(rng, 1.6, low=6, stretch=30.0)
 
 
 @_solid("fabric")
-def _fabric(rng: np.random.Generator, variant: int) -> Tile:
+def _fabric(rng: np.random.Generator, variant: int) -> Drawn:
     folds = _noise(rng, 2.8, low=4, stretch=(3.0, 1.5, 5.0)[variant])
     weave = np.sin(2 * np.pi * _ramp(96)) * np.sin(2 * np.pi * _ramp(96, vertical=True))
     stripes = np.sign(np.sin(2 * np.pi * _ramp(24, vertical=True))) if variant == 1 else 0.0
-    return np.asarray(folds + 0.35 * weave + 0.4 * stripes, np.float32)
+    return folds + 0.35 * weave + 0.4 * stripes
 
 
 @_solid("fur")
-def _fur(rng: np.random.Generator, variant: int) -> Tile:
+def _fur(rng: np.random.Generator, variant: int) -> Drawn:
     strands = _noise(rng, 1.2, low=24, stretch=(5.0, 9.0, 3.0)[variant])
     return strands + 0.8 * _noise(rng, 2.4, low=3, high=30)
 
 
 @_solid("brushed")
-def _brushed(rng: np.random.Generator, variant: int) -> Tile:
+def _brushed(rng: np.random.Generator, variant: int) -> Drawn:
     lines = _noise(rng, 1.0, low=10, stretch=(0.03, 0.08, 0.015)[variant])
     return lines + 0.9 * _noise(rng, 2.8)
 
 
 @_solid("cloud")
-def _cloud(rng: np.random.Generator, variant: int) -> Tile:
+def _cloud(rng: np.random.Generator, variant: int) -> Drawn:
     billows = 1 - np.abs(_noise(rng, 2.6, low=5))
     bands = _noise(rng, 2.4, low=6, stretch=(1.0, 0.15, 0.5)[variant])
     return 0.7 * billows + bands + _noise(rng, 3.0, low=2)
@@ -299,52 +300,52 @@ def _cloud(rng: np.random.Generator, variant: int) -> Tile:
 
 
 @_laid("brick")
-def _brick(rng: np.random.Generator, variant: int) -> Tile:
+def _brick(rng: np.random.Generator, variant: int) -> Drawn:
     columns, rows, shift = ((8, 26, 0.5), (6, 16, 0.5), (10, 28, 0.25))[variant]
     joint, shade, _ = _courses(rng, columns, rows, shift=shift, joint=0.14)
     face = 0.5 * shade + 0.4 * _noise(rng, 1.4, low=12)
-    return np.where(joint > 0, (1.6, 1.2, -1.4)[variant], face).astype(np.float32)
+    return np.where(joint > 0, (1.6, 1.2, -1.4)[variant], face)
 
 
 @_laid("tiles")
-def _tiles(rng: np.random.Generator, variant: int) -> Tile:
+def _tiles(rng: np.random.Generator, variant: int) -> Drawn:
     columns, rows, shift = ((8, 8, 0.0), (8, 16, 0.5), (12, 8, 0.5))[variant]
     joint, shade, height = _courses(rng, columns, rows, shift=shift, joint=0.07)
     face = 0.5 * shade + 0.35 * _noise(rng, 1.8, low=8) - 0.6 * height
-    return np.where(joint > 0, -2.0, face).astype(np.float32)
+    return np.where(joint > 0, -2.0, face)
 
 
 @_laid("panels")
-def _panels(rng: np.random.Generator, variant: int) -> Tile:
+def _panels(rng: np.random.Generator, variant: int) -> Drawn:
     columns, rows, shift = ((8, 8, 0.0), (4, 12, 0.0), (8, 10, 0.5))[variant]
     joint, shade, _ = _courses(rng, columns, rows, shift=shift, joint=0.03)
     face = 0.6 * shade + 0.5 * _noise(rng, 2.4, low=6, stretch=5.0)
-    return np.where(joint > 0, -2.2, face).astype(np.float32)
+    return np.where(joint > 0, -2.2, face)
 
 
 @_laid("planks")
-def _planks(rng: np.random.Generator, variant: int) -> Tile:
+def _planks(rng: np.random.Generator, variant: int) -> Drawn:
     columns, rows, shift = ((2, 8, 0.5), (1, 10, 0.5), (4, 8, 0.5))[variant]
     joint, shade, _ = _courses(rng, columns, rows, shift=shift, joint=0.05)
     grain = _noise(rng, 1.6, low=8, stretch=0.04)
-    return np.where(joint > 0, -2.0, 0.6 * shade + 0.5 * grain).astype(np.float32)
+    return np.where(joint > 0, -2.0, 0.6 * shade + 0.5 * grain)
 
 
 @_laid("corrugated")
-def _corrugated(rng: np.random.Generator, variant: int) -> Tile:
+def _corrugated(rng: np.random.Generator, variant: int) -> Drawn:
     phase = 2 * np.pi * _ramp((24, 16, 32)[variant])
     profile = np.sin(phase) if variant != 1 else np.tanh(3 * np.sin(phase))
-    return np.asarray(profile + 0.5 * _noise(rng, 2.4, low=3, stretch=8.0), np.float32)
+    return profile + 0.5 * _noise(rng, 2.4, low=3, stretch=8.0)
 
 
 @_laid("rows")
-def _rows(rng: np.random.Generator, variant: int) -> Tile:
+def _rows(rng: np.random.Generator, variant: int) -> Drawn:
     phase = 2 * np.pi * (_ramp((8, 12, 6)[variant]) + 0.06 * _noise(rng, 3.0, high=20))
-    return np.asarray(1.1 * np.sin(phase) + 0.6 * _noise(rng, 1.3, low=10), np.float32)
+    return 1.1 * np.sin(phase) + 0.6 * _noise(rng, 1.3, low=10)
 
 
 @_laid("books")
-def _books(rng: np.random.Generator, variant: int) -> Tile:
+def _books(rng: np.random.Generator, variant: int) -> Drawn:
     columns, rows, shift = ((40, 2, 0.3), (28, 2, 0.3), (52, 2, 0.3))[variant]
     _, shade, height = _courses(rng, columns, rows, shift=shift, joint=0.02)
-    return np.where(height < 0.12, -2.0, shade).astype(np.float32)
+    return np.where(height < 0.12, -2.0, shade)

@@ -154,6 +154,7 @@ class Trajectory:
         seed: Of height, pitch and sway.
         visit: Further passes over the same route sway differently and keep up to `offset_m` aside.
         offset_m: Largest sideways distance between visits, m.
+        lasting_s: Open routes are taken more slowly, if needed, to last this long.
 
     Raises:
         ShapeError: `route` is not (N, 2) with N >= 2, or `ground_z` not (N,).
@@ -169,6 +170,7 @@ class Trajectory:
         seed: int,
         visit: int = 0,
         offset_m: float = 0.5,
+        lasting_s: float = 0.0,
     ) -> None:
         line, ground = np.asarray(route, np.float64), np.asarray(ground_z, np.float64)
         if line.ndim != 2 or line.shape[1] != 2 or len(line) < 2 or ground.shape != (len(line),):
@@ -190,6 +192,10 @@ class Trajectory:
         own = np.random.default_rng([seed, visit, 0x7261])
         aside = 0.0 if visit == 0 else float(own.uniform(-offset_m, offset_m))
         self._spline = _spline(line, ground, carrier.knot_m, closed=self.closed, aside=aside)
+        pace = carrier.speed_mps
+        if not self.closed and lasting_s > 0:
+            pace = min(pace, self._spline.length / lasting_s)
+        self.speed_mps = pace
         # Five channels: sideways, up, yaw, pitch, roll; three tones each.
         self._frequency = carrier.sway_hz * own.uniform(0.6, 1.4, (5, 3)) * (1.0, 0.45, 0.17)
         self._phase = own.uniform(0, 2 * np.pi, (5, 3))
@@ -199,11 +205,11 @@ class Trajectory:
     @property
     def duration_s(self) -> float:
         """Time from the first point to the last (one lap of a closed route), s."""
-        return self._spline.length / self.carrier.speed_mps
+        return self._spline.length / self.speed_mps
 
     def motion(self, t_s: float) -> Motion:
         """Pose and derivatives at time `t_s`; closed routes go round, open ones end."""
-        speed = self.carrier.speed_mps
+        speed = self.speed_mps
         u = speed * t_s
         where, along, bend = (self._spline(u, d) for d in range(3))
         along, bend = along * speed, bend * speed * speed

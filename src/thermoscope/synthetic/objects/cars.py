@@ -15,7 +15,7 @@ from thermoscope.synthetic.meshes import Mesh, box, ellipsoid, grid, lathe, loft
 from thermoscope.synthetic.objects.kit import Kit, LampSpot, Model, rng_of
 from thermoscope.synthetic.scene import Role
 
-__all__ = ["CAR_KINDS", "CarShape", "add_wheels", "car", "headlights"]
+__all__ = ["CAR_KINDS", "CarShape", "add_wheels", "arched", "car", "headlights"]
 
 Floats = NDArray[np.float64]
 ARCH_M = 0.055  # gap between tyre and wheel arch
@@ -169,11 +169,16 @@ def _top_height(shape: CarShape, share: Floats) -> Floats:
 
 def _bottom_height(shape: CarShape, share: Floats) -> Floats:
     floor = np.interp(share, [0, 0.06, 0.93, 1], [0.12, 0.0, 0.02, 0.16]) + shape.clearance
-    for axle in (shape.front_axle, shape.rear_axle):
-        away = (share - axle) * shape.length
-        reach = shape.wheel_radius + ARCH_M
-        arch = shape.wheel_radius + np.sqrt(np.maximum(reach**2 - away**2, 0.0))
-        floor = np.where(np.abs(away) < reach - 1e-6, np.maximum(floor, arch), floor)
+    axles = [shape.front_axle * shape.length, shape.rear_axle * shape.length]
+    return arched(floor, share * shape.length, axles, shape.wheel_radius)
+
+
+def arched(floor: Floats, x: Floats, axles: list[float], wheel_radius: float) -> Floats:
+    """The height `floor` (S,) of a body's underside at `x` (S,), raised over its wheels."""
+    reach = wheel_radius + ARCH_M
+    for axle in axles:
+        arch = wheel_radius + np.sqrt(np.maximum(reach**2 - (x - axle) ** 2, 0.0))
+        floor = np.where(np.abs(x - axle) < reach - 1e-6, np.maximum(floor, arch), floor)
     return floor
 
 
@@ -239,7 +244,7 @@ def _bed(kit: Kit, shape: CarShape) -> None:
     paint = kit.slot("body", "car_paint", tint="paint")
     front = shape.length * (0.5 - shape.tail[0]) - 0.15
     rear, half, deck = -shape.length / 2 + 0.04, shape.width / 2 * 0.88, shape.deck + 0.02
-    kit.add(box((rear + 0.1, -half + 0.1, deck), (front, half - 0.1, deck + 0.02)), dark)
+    kit.add(box((rear + 0.1, -half + 0.1, deck), (front, half - 0.1, deck + 0.055)), dark)
     for low, high in (
         ((rear, -half, deck - 0.1), (front, -half + 0.1, deck + 0.18)),
         ((rear, half - 0.1, deck - 0.1), (front, half, deck + 0.18)),
@@ -252,23 +257,20 @@ def add_wheels(
     kit: Kit, axles_m: list[float], half_m: float, radius_m: float, *, spokes: int = 6
 ) -> None:
     """Tyres, brakes behind spokes, and the dark of the wheel houses."""
-    tyre = kit.slot("tyre", "tyre", Role.WHEEL)
-    rim = kit.slot("rim", "painted_metal", Role.BRAKE, tint=(1.0, 1.0, 1.05))
     dark = kit.slot("wheel_house", "trim")
-    width = radius_m * 0.66
-    r = radius_m
-    tread = lathe(
-        [(0.66 * r, 0), (0.94 * r, 0), (r, 0.12 * width), (r, 0.88 * width), (0.94 * r, width), (0.66 * r, width)],
-        segments=24, crease_deg=50,
-    )  # fmt: skip
-    face = lathe([(0.67 * r, width * 0.97), (0.6 * r, width * 0.8), (0.16 * r, width * 0.86), (0, width * 0.9)][::1], segments=6 * spokes, crease_deg=20)
-    ring = np.arange(len(face.faces)) // 2 % (6 * spokes) % 6
-    plates = np.where((ring < 3) & (np.arange(len(face.faces)) // 2 // (6 * spokes) == 1), dark, rim)
-    hub = Mesh(face.vertices, face.faces, face.normals, plates)
-    wheel = merge([tread.painted(tyre), hub]).turned(-90, "x").moved(z=r)
+    width, r, segments = radius_m * 0.66, radius_m, 4 * spokes
+    tread = [(0.66 * r, 0.0), (0.94 * r, 0.0), (r, 0.12), (r, 0.88), (0.94 * r, 1.0), (0.66 * r, 1.0)]
+    rubber = lathe([(p, width * z) for p, z in tread], segments=20, crease_deg=50)
+    face = [(0.67 * r, 0.97), (0.6 * r, 0.8), (0.16 * r, 0.86), (0.0, 0.9)]
+    for number, (x, side) in enumerate((x, side) for x in axles_m for side in (1, -1)):
+        tyre = kit.slot(f"tyre.{number}", "tyre", Role.WHEEL)  # a part each: each has its own hub
+        rim = kit.slot(f"rim.{number}", "painted_metal", Role.BRAKE, tint=(1.0, 1.0, 1.05))
+        cells = np.full((3, segments), rim)
+        cells[1] = np.where(np.arange(segments) % 4 < 2, dark, rim)
+        hub = lathe([(p, width * z) for p, z in face], segments=segments, crease_deg=20, slots=cells)
+        wheel = merge([rubber.painted(tyre), hub]).turned(-90, "x").moved(x, half_m - width * 1.02, r)
+        kit.add_sorted(wheel if side > 0 else wheel.mirrored())
     for x in axles_m:
-        kit.add_sorted(wheel.moved(x=x, y=half_m - width * 1.02))
-        kit.add_sorted(wheel.moved(x=x, y=half_m - width * 1.02).mirrored())
         kit.add(box((x - r, -half_m * 0.55, r * 0.6), (x + r, half_m * 0.55, 1.9 * r)), dark)
 
 
@@ -295,7 +297,7 @@ def _trim(kit: Kit, shape: CarShape) -> None:
         kit.add(lamp.moved(-front + 0.07, side * half * 0.70, shape.deck - 0.14), tail)
         mirror = ellipsoid((0.07, 0.11, 0.075), rings=6, segments=8)
         x = front - shape.length * (shape.cowl[0] + 0.055)
-        kit.add(mirror.moved(x, side * (half + 0.06), shape.cowl[1] + 0.05), paint)
+        kit.add(mirror.moved(x, side * (half + 0.03), shape.cowl[1] + 0.05), paint)
     kit.add(box((front - 0.06, -half * 0.5, shape.nose - 0.33), (front + 0.012, half * 0.5, shape.nose - 0.17)), dark)
     kit.add(box((front - 0.05, -half * 0.62, 0.26 + shape.clearance * 0.3), (front + 0.008, half * 0.62, 0.40 + shape.clearance * 0.3)), dark)
     kit.add(box((front, -0.26, shape.nose - 0.36), (front + 0.02, 0.26, shape.nose - 0.25)), plate)

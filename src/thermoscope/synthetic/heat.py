@@ -1,0 +1,169 @@
+"""The temperature of every surface: sun, sky, air, ground, and what runs or lives.
+
+    T = rest + (sun of past hours) + (sun now, where it shines) + (open sky: light in, heat out)
+        + roles + warm spots + variation over metres + texture
+
+All of it is a function of the place in the world, so two cameras see one temperature. What is NOT
+here: emission and what the camera sees (`thermal`); heat flow along surfaces; wind shadows.
+"""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoscope.synthetic.heat_roles import RoleHeat
+from thermoscope.synthetic.heat_table import heat_table
+from thermoscope.synthetic.scene import GBuffer, HeatSource, Scene
+from thermoscope.synthetic.shelter import shelter_of
+from thermoscope.synthetic.sunshine import EDGES_H, past_sunshine, sun_strength
+from thermoscope.synthetic.surface import Surface, dot, surfaces_of
+from thermoscope.synthetic.texture import smooth_noise
+
+__all__ = ["SurfaceHeat", "heat_of", "surface_kelvin"]
+
+Floats = NDArray[np.float32]
+Indices = NDArray[np.intp]
+
+KELVIN_LIMITS = (180.0, 1200.0)
+NOISE_M = 5.0  # size of the largest variation outdoors
+INDOOR_NOISE_M = 1.6
+STRATIFICATION_K_PER_M = 0.7  # warm air under a ceiling
+SHADOW_MEMORY = 0.55  # of past sun left to a point that is in shadow now
+BLOCKED_SUN = 0.8  # of past sun taken from a point that sees no sky
+
+
+class SurfaceHeat:
+    """The heat of one scene: build once, ask for many views.
+
+    Args:
+        scene: The world.
+
+    Raises:
+        UnknownNameError: A material names an unknown texture.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        # not the scene itself: a cache keyed by scenes must not keep them alive
+        self._indoor, self._sources = scene.indoor, scene.heat
+        self._noise_seed = scene.seed % 2**31
+        self._sun = past_sunshine(scene.conditions)
+        self._table = heat_table(scene, self._sun)
+        self._roles = RoleHeat(scene)
+        self._shelter = shelter_of(scene)
+        self._bins = [
+            j for j in range(len(EDGES_H) - 1) if self._sun.direct[j] > 1 and not scene.indoor
+        ]
+        self._low_sun = min(sun_strength(scene.conditions) / 0.3, 1.0)
+        owners = {source.object_id for source in scene.heat}
+        self._heated = np.isin(self._table.object_id, sorted(owners))
+        ground = scene.ground_z
+        self._ground_z = float(np.median(ground)) if len(ground) else 0.0
+
+    def kelvin(self, gbuffer: GBuffer) -> Floats:
+        """(N,) float32 surface temperature, K; nan where the ray hits nothing."""
+        out = np.full(len(gbuffer.hit), np.nan, np.float32)
+        for surface in surfaces_of(gbuffer):
+            out[surface.pixel] = self.at(surface)
+        return out
+
+    def at(self, surface: Surface, *, hidden: Floats | None = None) -> Floats:
+        """(M,) float32 temperature, K, of a block of surfaces.
+
+        Args:
+            surface: The surfaces.
+            hidden: (M,) share of the sky that they do not see, if known already.
+        """
+        table, part = self._table, surface.part
+        kelvin = table.rest_k.take(part)
+        scale = INDOOR_NOISE_M if self._indoor else NOISE_M
+        noise = smooth_noise(surface.position, scale, self._noise_seed)
+        if self._indoor:
+            height = surface.position[2] - np.float32(self._ground_z + 1.2)
+            kelvin += np.float32(STRATIFICATION_K_PER_M) * height
+        else:
+            if hidden is None:
+                hidden = self._shelter.hidden(surface.position)
+            self._add_sun_and_sky(kelvin, surface, hidden)
+        self._roles.add(kelvin, part, surface.position)
+        noise *= table.metres_k.take(part)
+        kelvin += noise
+        grain = table.texture.sample(part, surface.position, surface.normal, surface.footprint_m)
+        grain *= table.texture_k.take(part)
+        kelvin += grain
+        self._add_sources(kelvin, surface)
+        return np.clip(kelvin, *map(np.float32, KELVIN_LIMITS), out=kelvin)
+
+    def _add_sun_and_sky(self, kelvin: Floats, surface: Surface, hidden: Floats) -> None:
+        table, part = self._table, surface.part
+        past = np.zeros(len(part), np.float32)
+        for j in self._bins:
+            facing = dot(surface.normal, tuple(self._sun.direction[j].tolist()))
+            np.maximum(facing, 0, out=facing)
+            facing *= table.direct_k[:, j].take(part)
+            if j == 0:
+                facing *= surface.sunlit
+                kelvin += facing
+            else:
+                past += facing
+        past *= self._past_share(surface.sunlit, hidden)
+        kelvin += past
+        open_sky = surface.normal[2] + np.float32(1)
+        open_sky *= 1 - hidden
+        open_sky *= 0.5
+        open_sky *= (table.diffuse_k - table.cooling_k).take(part)
+        kelvin += open_sky
+
+    def ground_k(self) -> float:
+        """Mean temperature, K, of open level ground: what walls and car doors mirror."""
+        table = self._table
+        rows = np.flatnonzero(table.object_id == 0)
+        if not len(rows):
+            rows = np.arange(len(table.object_id))
+        up = np.maximum(self._sun.direction[:, 2], 0)
+        level = table.rest_k + table.diffuse_k - table.cooling_k
+        return float((level + 0.7 * (table.direct_k @ up))[rows].mean())
+
+    def _past_share(self, sunlit: Floats, hidden: Floats) -> Floats:
+        """Share of the past sun that a point had: less in today's shadow and under a roof."""
+        share = 1 - np.float32(BLOCKED_SUN) * hidden
+        share *= 1 - np.float32(self._low_sun * (1 - SHADOW_MEMORY)) * (1 - sunlit)
+        return np.asarray(share, np.float32)
+
+    def _add_sources(self, kelvin: Floats, surface: Surface) -> None:
+        own = np.flatnonzero(self._heated.take(surface.part))
+        owner = self._table.object_id.take(surface.part.take(own))
+        everything = np.arange(len(kelvin))
+        for source in self._sources:
+            at = everything if source.object_id < 0 else own[owner == source.object_id]
+            if len(at):
+                _warm(kelvin, surface, at, source)
+
+
+def _warm(kelvin: Floats, surface: Surface, at: Indices, source: HeatSource) -> None:
+    squared = np.zeros(len(at), np.float32)
+    for line, centre in zip(surface.position, source.centre_m, strict=True):
+        step = line.take(at) - np.float32(centre)
+        step *= step
+        squared += step
+    near = np.flatnonzero(squared < 12 * source.radius_m**2)
+    bump = np.exp(squared[near] * np.float32(-0.5 / source.radius_m**2))
+    kelvin[at[near]] += np.float32(source.delta_k) * bump
+
+
+_HEATS: WeakKeyDictionary[Scene, SurfaceHeat] = WeakKeyDictionary()
+
+
+def heat_of(scene: Scene) -> SurfaceHeat:
+    """The scene's heat, made once and kept for as long as the scene lives."""
+    found = _HEATS.get(scene)
+    if found is None:
+        found = _HEATS[scene] = SurfaceHeat(scene)
+    return found
+
+
+def surface_kelvin(scene: Scene, gbuffer: GBuffer) -> Floats:
+    """(N,) float32 true surface temperature of each pixel, K; nan for sky."""
+    return heat_of(scene).kelvin(gbuffer)
