@@ -48,9 +48,8 @@ MOST_ABSURD = 0.01
 
 def read_ours(path: Path, case: Mutant) -> str:
     """Outcome class of our reader on one file; foreign exceptions pass through."""
-    from thermoscope.io.read import read
-
     from thermoscope.core.errors import ThermoscopeError
+    from thermoscope.io.read import read
 
     try:
         image = read(path, shape=case.seed.shape)
@@ -233,12 +232,13 @@ def run(job: Job) -> dict[str, Any]:
     seeds = job.seeds()
     table: dict[str, Counter[str]] = {}
     examples: list[dict[str, Any]] = []
-    slowest, largest = 0.0, 0
+    slowest, largest = (0.0, -1), (0, -1)
     begun = time.perf_counter()
     for result in results(job):
         case = mutant(seeds, job.random_seed, result["index"])
         table.setdefault(case.seed.family, Counter())[result["outcome"]] += 1
-        slowest, largest = max(slowest, result["s"]), max(largest, result["kb"])
+        slowest = max(slowest, (result["s"], result["index"]))
+        largest = max(largest, (result["kb"], -result["index"]))  # the first to reach the peak
         if result["outcome"] not in CLEAN:
             about = {"seed": f"{case.seed.family}: {case.seed.name}", "how": case.how}
             examples.append({k: result[k] for k in ("index", "outcome", "detail")} | about)
@@ -251,8 +251,10 @@ def run(job: Job) -> dict[str, Any]:
         "by_family": {family: dict(counts) for family, counts in sorted(table.items())},
         "not_clean": len(examples),
         "examples": examples[:200],
-        "slowest_file_s": round(slowest, 3),
-        "peak_growth_mb": round(largest / 1024, 1),
+        "slowest_file_s": round(slowest[0], 3),
+        "slowest_index": slowest[1],
+        "peak_growth_mb": round(largest[0] / 1024, 1),
+        "peak_index": -largest[1],
         "wall_s": round(time.perf_counter() - begun, 1),
     }
 
@@ -278,7 +280,10 @@ def provenance() -> dict[str, Any]:
 def show(report: dict[str, Any]) -> None:
     """The table for people."""
     print(f"\n{report['reader']}: {report['files']} files, {report['wall_s']} s", end="; ")
-    print(f"slowest {report['slowest_file_s']} s, memory +{report['peak_growth_mb']} MB")
+    print(
+        f"slowest {report['slowest_file_s']} s (file {report['slowest_index']}), "
+        f"memory +{report['peak_growth_mb']} MB (file {report['peak_index']})"
+    )
     print(f"{'family':28}" + "".join(f"{name:>19}" for name in OUTCOMES))
     for family, counts in report["by_family"].items():
         print(f"{family:28}" + "".join(f"{counts.get(name, 0):>19}" for name in OUTCOMES))

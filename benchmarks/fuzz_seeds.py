@@ -27,6 +27,8 @@ if str(ROOT) not in sys.path:  # run as a script: tests/fakes is not installed
     sys.path.insert(0, str(ROOT))
 
 LARGEST_SEED = 1_300_000
+SMALLEST_SEED = 32  # below that there is nothing to damage
+GZIP_MAGIC = b"\x1f\x8b"
 HEAD = 512  # most structure sits here: half of the edits go there
 
 
@@ -263,7 +265,7 @@ def _inner(seeds: Sequence[Seed]) -> list[Seed]:
             inner.append(replace(seed, family="png inside", packing="png"))
         elif seed.family == "flir-fff":
             inner.append(replace(seed, family="flir-rjpeg inside", suffix=".jpg", packing="rjpeg"))
-        elif seed.suffix == ".cptv":
+        elif seed.suffix == ".cptv" and seed.data.startswith(GZIP_MAGIC):
             with gzip.open(io.BytesIO(seed.data)) as stream:
                 content = stream.read(LARGEST_SEED // 4)
             inner.append(replace(seed, family="cptv inside", data=content, packing="gzip"))
@@ -383,9 +385,11 @@ MUTATORS: tuple[Callable[[bytearray, Generator], bytearray], ...] = (
 
 def mutant(seeds: Sequence[Seed], random_seed: int, index: int) -> Mutant:
     """Mutant `index`: seeds in turn, undamaged in the first round, then with 1 or 2 faults."""
-    seed = seeds[index % len(seeds)]
-    if index < len(seeds) or not seed.data:
+    if index < len(seeds):
+        seed = seeds[index]
         return Mutant(seed, "undamaged", packed(seed.data, seed.packing))
+    large = [seed for seed in seeds if len(seed.data) >= SMALLEST_SEED]
+    seed = large[index % len(large)]
     rng = np.random.default_rng([random_seed, index])
     data, how = bytearray(seed.data), []
     for _ in range(1 + int(rng.random() < 0.3)):

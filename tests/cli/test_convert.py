@@ -140,6 +140,44 @@ def test_a_broken_file_does_not_stop_the_others(frame, broken, tmp_path, capsys)
     assert (tmp_path / "out" / "frame.png").exists()
 
 
+def test_a_broken_frame_of_a_folder_does_not_stop_the_others(folder, broken, tmp_path, capsys):
+    broken.rename(folder / "f1a.png")
+    assert convert(folder, tmp_path / "out") == 2
+    captured = capsys.readouterr()
+    assert captured.out == "3 converted, 1 failed\n"
+    assert captured.err.count("f1a.png") == 1
+
+
+def test_files_of_one_call_share_their_tone_mapping(folder, tmp_path):
+    # for annotation tools: f1 comes with or without its folder, with one and the same brightness
+    files = sorted(folder.iterdir())
+    assert convert(folder, tmp_path / "a", "--to", "agc") == 0
+    assert convert(*files, tmp_path / "b", "--to", "agc") == 0
+    assert convert(files[1], tmp_path / "c.png", "--to", "agc") == 0
+    first, second = ((tmp_path / d / "f1.png").read_bytes() for d in "ab")
+    assert first == second
+
+
+def test_pages_of_a_file_become_numbered_files(tmp_path):
+    import tifffile
+
+    pages = np.arange(3 * 48 * 64, dtype=np.uint16).reshape(3, 48, 64)
+    tifffile.imwrite(tmp_path / "stack.tiff", pages, photometric="minisblack")
+    assert convert(tmp_path / "stack.tiff", tmp_path / "out", "--to", "counts") == 0
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names == [f"stack_{i:06d}.tiff" for i in range(3)]
+    assert (tifffile.imread(tmp_path / "out" / names[2]) == pages[2]).all()
+
+
+def test_raw_pixels_need_their_size(tmp_path, capsys):
+    rows, columns = np.indices((48, 64))
+    (tmp_path / "dump.y16").write_bytes((3000 + rows + columns).astype("<u2").tobytes())
+    assert convert(tmp_path / "dump.y16", tmp_path / "a.tiff", "--to", "counts") == 2
+    assert "dump.y16" in capsys.readouterr().err
+    words = ["--to", "counts", "--size", "64x48"]
+    assert convert(tmp_path / "dump.y16", tmp_path / "a.tiff", *words) == 0
+
+
 # -- misuse --------------------------------------------------------------------------------------
 
 

@@ -34,6 +34,17 @@ def test_the_worst_of_several_is_the_exit_status(frame, broken, capsys):
     assert [entry["exit_code"] for entry in entries] == [0, 2]
 
 
+def test_raw_pixels_with_their_size(tmp_path, capsys):
+    rows, columns = np.indices((48, 64))
+    noise = np.random.default_rng(0).integers(0, 9, (48, 64))
+    file = tmp_path / "dump.y16"
+    file.write_bytes((3000 + 5 * (rows + columns) + noise).astype("<u2").tobytes())
+    assert main(["doctor", str(file), "--size", "64x48"]) == 0
+    text = capsys.readouterr().out
+    assert "64x48" in text
+    assert f"$ thermoscope info {file} --size 64x48" in text
+
+
 def test_text_for_people(folder, capsys):
     assert main(["doctor", str(folder)]) in (0, 1)
     text = capsys.readouterr().out

@@ -31,10 +31,13 @@ def test_debug_shows_the_traceback():
         main(["inof", "--debug"])
 
 
+COMMANDS = {verb: [verb] for verb in VERBS} | {"scenes": ["scenes", "render"]}
+
+
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_explains_itself(verb, capsys):
     with pytest.raises(SystemExit) as done:
-        main([verb, "--help"])
+        main([*COMMANDS[verb], "--help"])
     assert done.value.code == 0
     text = capsys.readouterr().out
     assert f"usage: thermoscope {verb}" in text
@@ -44,7 +47,7 @@ def test_every_verb_explains_itself(verb, capsys):
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_refuses_an_unknown_flag(verb, capsys):
     with pytest.raises(SystemExit) as done:
-        main([verb, "x", "--surely-not-a-flag"])
+        main([*COMMANDS[verb], "x", "--surely-not-a-flag"])
     assert done.value.code == 2
     assert "surely-not-a-flag" in capsys.readouterr().err
 

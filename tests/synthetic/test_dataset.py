@@ -95,17 +95,22 @@ def test_labels_depth_and_kelvin_share_their_edges():
 # -- exactness -----------------------------------------------------------------------------------
 
 
+def steepness(picture):
+    """Larger of the steps to the pixels at either side."""
+    step = np.abs(np.diff(picture, axis=1))
+    return np.maximum(np.pad(step, ((0, 0), (1, 0))), np.pad(step, ((0, 0), (0, 1))))
+
+
 @pytest.mark.parametrize("index", [0, 9, 21])
 def test_right_view_warped_by_disparity_is_the_left_view_outside_occlusions(index):
     sample = replace(CLEAN, preset="small")[index]
     left = sample["counts"][0].astype(np.float64)
-    warped, inside = warp_right_to_left(
-        sample["counts_right"][0].astype(np.float64), sample["disparity"][0]
-    )
+    right = sample["counts_right"][0].astype(np.float64)
+    warped, inside = warp_right_to_left(right, sample["disparity"][0])
     seen = inside & ~sample["occluded"][0]
-    slope = np.abs(np.diff(left, axis=1, append=left[:, -1:]))
-    smooth = seen & (np.maximum(slope, np.roll(slope, 1, axis=1)) < 8)
-    assert smooth.mean() > 0.5
+    steep, _ = warp_right_to_left(steepness(right), sample["disparity"][0])
+    smooth = seen & (steepness(left) < 8) & (steep < 8)
+    assert smooth.mean() > 0.3
     assert np.abs(warped - left)[smooth].mean() < 1.0  # of 16384
 
 
@@ -131,12 +136,12 @@ def test_distorted_samples_state_the_pose_of_the_lens_and_no_disparity():
     np.testing.assert_array_equal(sample["K"], pair.left.K)
     np.testing.assert_allclose(sample["T_left_right"], pair.T_left_right)
     rays, _ = pair.left.unproject(pair.left.pixel_grid())
-    forward = rays[..., 2:] * 0 + sample["depth"][0][..., None] * rays / rays[..., 2:]
-    world = forward @ sample["T_world_camera"][:3, :3].T + sample["T_world_camera"][:3, 3]
     hits = replace(CLEAN, lens="distorted").observe(0).left
     where = hits.hit.reshape(hits.shape)
+    points = (rays / rays[..., 2:])[where] * sample["depth"][0][where][:, None]
+    world = points @ sample["T_world_camera"][:3, :3].T + sample["T_world_camera"][:3, 3]
     np.testing.assert_allclose(
-        world[where], hits.position_m.reshape(*hits.shape, 3)[where], atol=1e-3
+        world, hits.position_m.reshape(*hits.shape, 3)[where], atol=1e-3
     )
     with pytest.raises(ConfigError, match="disparity needs rectified views"):
         _ = replace(CLEAN, lens="distorted").observe(0).truth
@@ -203,7 +208,7 @@ def test_splits_and_seeds_share_no_world():
     assert len(set(seeds)) == len(seeds)
     assert place_seed("train", "urban", 0, 0) != place_seed("train", "aerial", 0, 0)
     regimes = {
-        split: {replace(TINY, split=split).observe(i).conditions.regime for i in range(0, 24, 4)}
+        split: {replace(TINY, split=split).observe(i).conditions.regime for i in range(0, 8, 4)}
         for split in ("train", "val", "test")
     }
     assert not regimes["train"] & regimes["val"]
@@ -247,14 +252,15 @@ def test_a_closed_shutter_repeats_the_frame_and_says_so():
     data = replace(TINY, count=3000, frames_per_scene=3000, rate_hz=10.0)
     closed = [i for i in range(3000) if data.observe(i).ffc]
     assert 5 <= len(closed) <= 60  # half a second every two to four minutes, on each side
-    first = data.observe(closed[0])
-    side = "left" if first._schedule("left").frozen(first.moment.time_s) else "right"
-    key = "counts" if side == "left" else "counts_right"
-    run = [getattr(data.observe(closed[0] + k), key) for k in range(3)]
-    np.testing.assert_array_equal(run[0], run[1])
-    np.testing.assert_array_equal(run[1], run[2])
-    after = getattr(data.observe(closed[0] + 8), key)
-    assert (after != run[0]).mean() > 0.5
+    run = [data.observe(closed[0] + k) for k in range(3)]
+    repeated = [
+        key
+        for key in ("counts", "counts_right")
+        if all(np.array_equal(getattr(run[0], key), getattr(other, key)) for other in run[1:])
+    ]
+    assert len(repeated) == 1  # each camera has a clock of its own
+    after = getattr(data.observe(closed[0] + 8), repeated[0])
+    assert (after != getattr(run[0], repeated[0])).mean() > 0.5
     assert not replace(data, noise=False).observe(closed[0]).ffc
 
 

@@ -143,14 +143,24 @@ def test_derivatives_are_those_of_the_pose(carrier, seed, t_s, closed):
     path = Trajectory(route, 0.3 * np.sin(np.arange(len(route))) * (not closed), carrier, seed=seed)
     h = 1e-5
     now, before, after = path.motion(t_s), path.motion(t_s - h), path.motion(t_s + h)
-    step = after.T_world_camera - before.T_world_camera
-    np.testing.assert_allclose(step[:3, 3] / (2 * h), now.velocity, atol=1e-6)
+    step = (after.position - before.position) / (2 * h)
+    np.testing.assert_allclose(step, now.velocity, atol=1e-6)
     acceleration = (after.velocity - before.velocity) / (2 * h)
     # The third derivative of the spline jumps at knots: within h of one, a difference is off.
     np.testing.assert_allclose(acceleration, now.acceleration, atol=1e-3)
-    skew = now.T_world_camera[:3, :3].T @ step[:3, :3] / (2 * h)
+    turned = after.R_world_camera - before.R_world_camera
+    skew = now.R_world_camera.T @ turned / (2 * h)
     turn = [skew[2, 1], skew[0, 2], skew[1, 0]]
     np.testing.assert_allclose(turn, now.angular_velocity, atol=1e-5)
+
+
+def test_many_instants_at_once_are_the_single_ones():
+    path = Trajectory(LOOP, np.zeros(41), "vehicle", seed=9)
+    times = np.array([-1.0, 0.0, 2.5, 30.0])
+    many = path.motion(times)
+    for k, t_s in enumerate(times):
+        for name, value in vars(path.motion(t_s)).items():
+            np.testing.assert_allclose(getattr(many, name)[k], value, atol=1e-12)
 
 
 def test_a_still_straight_path_looks_along_it():
@@ -167,7 +177,7 @@ def test_a_loop_comes_back_and_a_line_ends():
     np.testing.assert_allclose(start, lap, atol=1e-9)
     line = Trajectory(LINE, np.zeros(13), replace(CARRIERS["vehicle"], sway_m=0.0), seed=1)
     end, beyond = line.motion(line.duration_s), line.motion(line.duration_s + 3)
-    np.testing.assert_allclose(end.T_world_camera[:3, 3], beyond.T_world_camera[:3, 3], atol=1e-9)
+    np.testing.assert_allclose(end.position, beyond.position, atol=1e-9)
     np.testing.assert_array_equal(beyond.velocity, 0.0)
 
 
@@ -206,7 +216,7 @@ def test_integrating_the_sensor_follows_the_path():
     path = Trajectory(LOOP, np.zeros(41), "handheld", seed=2)
     samples = imu_samples(path, 0.0, 2.0, rate_hz=1000.0)
     start = path.motion(0.0)
-    turn, velocity, place = start.T_world_camera[:3, :3], start.velocity, start.T_world_camera[:3, 3]
+    turn, velocity, place = start.R_world_camera, start.velocity, start.position
     for _, ax, ay, az, *rates in samples:
         angle = np.linalg.norm(rates) * 1e-3
         axis = np.array(rates) / max(np.linalg.norm(rates), 1e-12)
@@ -215,8 +225,8 @@ def test_integrating_the_sensor_follows_the_path():
         velocity = velocity + 1e-3 * (turn @ [ax, ay, az] + GRAVITY)
         place = place + 1e-3 * velocity
     end = path.motion(2.0)
-    assert np.linalg.norm(place - end.T_world_camera[:3, 3]) < 0.01
-    assert np.abs(turn - end.T_world_camera[:3, :3]).max() < 2e-3
+    assert np.linalg.norm(place - end.position) < 0.01
+    assert np.abs(turn - end.R_world_camera).max() < 2e-3
 
 
 def test_noise_belongs_to_the_sample_not_to_the_request():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,41 +69,74 @@ class Arguments:
     parameters: Annotated[ObjectParameters, tyro.conf.arg(name="")] = ObjectParameters()
 
 
+@dataclass(frozen=True)
+class _Job:
+    """One frame to write, or the reason why there is none."""
+
+    source: str
+    path: Path
+    frame: ThermalImage | ThermoscopeError
+    new_sequence: bool = False  # no picture of it has to match the one before
+
+
 def main(words: Sequence[str]) -> int:
     """Run the verb; 2 if a frame could not be read or written, the others are still converted."""
     arguments = parse(Arguments, words, verb="convert")
-    *inputs, target = arguments.paths
-    if not inputs:
+    if len(arguments.paths) < 2:
         raise ConfigError("convert needs inputs and a target: thermoscope convert IN... OUT.")
     style = style_of(arguments, "C")  # wrong settings fail before the first frame
+    converter = Converter(arguments.to, style)
     written: set[Path] = set()
     failed = 0
     with progress_bar("convert") as steps:
-        for source in expanded(inputs):
-            converter = Converter(arguments.to, style)
-            for path, frame in _frames(source, Path(target), arguments, steps=steps):
-                try:
-                    if isinstance(frame, ThermoscopeError):
-                        raise frame
-                    _check_target(path, written, overwrite=arguments.overwrite)
-                    image = _prepared(frame, arguments)
-                    converter.style = style_of(arguments, _unit_of(image, arguments))
-                    converter.write(image, path)
-                    written.add(path)
-                except ThermoscopeError as err:
-                    failed += 1
-                    warn(f"{source}: {err}")
-                steps.done(path.name)
+        for job in _jobs(arguments, steps):
+            if job.new_sequence:
+                converter = Converter(arguments.to, style)
+            try:
+                _check_target(job, written, overwrite=arguments.overwrite)
+                image = _prepared(job.frame, arguments)
+                converter.style = style_of(arguments, _unit_of(image, arguments))
+                converter.write(image, job.path)
+                written.add(job.path)
+            except ThermoscopeError as err:
+                failed += 1
+                named = Path(job.source).name in str(err)
+                warn(str(err) if named else f"{job.source}: {err}")
+            steps.done(job.path.name)
     print(f"{len(written)} converted, {failed} failed")
     return 2 if failed or not written else 0
 
 
-def expanded(inputs: Sequence[str]) -> Iterator[str]:
-    """Inputs with shell patterns that the shell left alone resolved, in sorted order."""
-    for text in inputs:
-        pattern = any(c in text for c in "*?[") and not Path(text).exists()
-        found = sorted(glob.glob(text, recursive=True)) if pattern else []  # noqa: PTH207  absolute too
-        yield from found or [text]
+def _jobs(arguments: Arguments, steps: Steps) -> Iterator[_Job]:
+    """Each frame of all inputs in order. Single-frame files in a row are one sequence."""
+    *inputs, last = arguments.paths
+    target = Path(last)
+    suffix = arguments.suffix or SUFFIXES[arguments.to][0]
+    shape = size_from_text(arguments.size)
+    single = False
+    for source in inputs:
+        try:
+            with open_sequence(source, shape=shape, on_error="skip") as sequence:
+                count = sequence.frame_count
+                steps.expect(count)
+                into_folder = target.is_dir() or not target.suffix or len(inputs) + (count or 2) > 2
+                new, single = not (single and count == 1), count == 1
+                for image in sequence:
+                    name = _stem(image, source) + suffix
+                    path = target / name if into_folder else target
+                    yield _Job(source, path, image, new_sequence=new)
+                    new = False
+                for skipped in sequence.skipped:
+                    yield _Job(source, target, skipped.error)
+        except ThermoscopeError as err:
+            yield _Job(source, target, err)
+
+
+def _stem(image: ThermalImage, source: str) -> str:
+    origin = image.source.path or Path(source)
+    if image.source.frame_count == 1:
+        return origin.stem
+    return f"{origin.stem}_{image.source.frame_index:06d}"
 
 
 def style_of(arguments: Arguments, unit: DisplayUnit) -> RenderStyle:
@@ -147,38 +179,22 @@ def _unit_of(frame: ThermalImage, arguments: Arguments) -> DisplayUnit:
     return "C" if frame.radiometric else "counts" if frame.counts is not None else "agc"
 
 
-def _frames(
-    source: str, target: Path, arguments: Arguments, *, steps: Steps
-) -> Iterator[tuple[Path, ThermalImage | ThermoscopeError]]:
-    """Each frame of one input with the path it goes to; a failure takes the frame's place."""
-    suffix = arguments.suffix or SUFFIXES[arguments.to][0]
-    alone = len(arguments.paths) == 2
-    try:
-        with open_sequence(source, shape=size_from_text(arguments.size)) as sequence:
-            count = len(sequence)
-            steps.expect(count)
-            into_folder = target.is_dir() or not target.suffix or count != 1 or not alone
-            for index, image in enumerate(sequence):
-                origin = image.source.path or Path(source)
-                multiple = image.source.frame_count != 1
-                stem = f"{origin.stem}_{index:06d}" if multiple else origin.stem
-                yield (target / f"{stem}{suffix}" if into_folder else target), image
-    except ThermoscopeError as err:
-        yield target, err
-
-
-def _check_target(path: Path, written: set[Path], *, overwrite: bool) -> None:
-    if path in written:
+def _check_target(job: _Job, written: set[Path], *, overwrite: bool) -> None:
+    if isinstance(job.frame, ThermoscopeError):
+        return
+    if job.path in written:
         raise WriteError(
-            f"{path} was written from another input just now: two inputs have one name. "
+            f"{job.path} was written from another input just now: two inputs have one name. "
             "Convert them into folders of their own."
         )
-    if path.exists() and not overwrite and not path.is_dir():
-        raise WriteError(f"{path} exists. Pass --overwrite to replace it.")
+    if job.path.exists() and not overwrite:
+        raise WriteError(f"{job.path} exists. Pass --overwrite to replace it.")
 
 
-def _prepared(frame: ThermalImage, arguments: Arguments) -> ThermalImage:
+def _prepared(frame: ThermalImage | ThermoscopeError, arguments: Arguments) -> ThermalImage:
     """The frame under the radiometry that the user states."""
+    if isinstance(frame, ThermoscopeError):
+        raise frame
     if arguments.kelvin_per_count is not None:
         frame = frame.with_radiometry(LinearScale(arguments.kelvin_per_count))
     return arguments.parameters.applied_to(frame)

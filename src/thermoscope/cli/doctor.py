@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
 from thermoscope.cli.arguments import parse, print_json, print_table
+from thermoscope.cli.inputs import size_from_text
 from thermoscope.io.diagnose import Diagnosis, diagnose
 
 __all__ = ["Arguments", "main"]
@@ -19,11 +20,13 @@ __all__ = ["Arguments", "main"]
 class Arguments:
     """What a file or folder is, whether it is sound, and what to type next.
 
-    Exit status for scripts: 0 sound, 1 something was found, 2 it could not be read.
+    Exit status for scripts: 0 sound or usable with care, 1 an error was found, 2 not readable.
     """
 
     paths: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.MISSING]
     """Thermal files or folders."""
+    size: str | None = None
+    """WIDTHxHEIGHT of headerless raw files."""
     json: bool = False
     """Print JSON: a list with one entry a path."""
 
@@ -31,35 +34,25 @@ class Arguments:
 def main(words: Sequence[str]) -> int:
     """Run the verb; the worst exit status of all paths."""
     arguments = parse(Arguments, words, verb="doctor")
-    entries = []
+    shape = size_from_text(arguments.size)
+    found = []
     for path in arguments.paths:
-        diagnosis = diagnose(path)
-        entries.append(_entry(path, diagnosis))
+        found.append(diagnose(path, shape=shape))
         if not arguments.json:
-            _show(path, diagnosis)
+            show(found[-1])
     if arguments.json:
-        print_json(entries)
-    return max(int(entry["exit_code"]) for entry in entries)
+        print_json([diagnosis.as_dict() for diagnosis in found])
+    return max(diagnosis.exit_code for diagnosis in found)
 
 
-def _entry(path: Path, diagnosis: Diagnosis) -> dict[str, Any]:
-    return {
-        "path": str(path),
-        "what": diagnosis.what,
-        "findings": [
-            {"severity": severity, "name": str(name), "text": text}
-            for severity, name, text in diagnosis.findings
-        ],
-        "next_commands": list(diagnosis.next_commands),
-        "exit_code": diagnosis.exit_code,
-    }
-
-
-def _show(path: Path, diagnosis: Diagnosis) -> None:
-    print(f"{path}: {diagnosis.what}")
+def show(diagnosis: Diagnosis) -> None:
+    """Print one diagnosis for people."""
+    print(f"{diagnosis.path}: {diagnosis.what}")
     if diagnosis.findings:
         print_table(("severity", "finding", "what it means"), diagnosis.findings)
     else:
         print("nothing wrong was found")
+    if diagnosis.next_commands:
+        print("next:")
     for command in diagnosis.next_commands:
         print(f"  $ {command}")

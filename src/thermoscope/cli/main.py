@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from thermoscope.core.version import VERSION
 from thermoscope.core.errors import ThermoscopeError, UnknownNameError
+from thermoscope.core.version import VERSION
 
 __all__ = ["VERBS", "main"]
 

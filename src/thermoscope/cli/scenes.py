@@ -16,6 +16,13 @@ from thermoscope.core.errors import UnknownNameError
 __all__ = ["Arguments", "main"]
 
 COMMANDS = ("render",)
+HELP = """usage: thermoscope scenes render OUT [options]
+
+Rendered thermal and colour stereo with exact ground truth, in the layouts of public data sets.
+
+  render   write a data set; the same command again goes on where it stopped
+
+thermoscope scenes render --help lists the options."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +56,11 @@ class Arguments:
 
 def main(words: Sequence[str]) -> int:
     """Run the verb."""
-    if words and words[0] not in COMMANDS and not words[0].startswith("-"):
+    if not words or words[0] in ("-h", "--help"):
+        print(HELP)
+        return 0
+    if words[0] not in COMMANDS:
         raise UnknownNameError("scenes command", words[0], COMMANDS)
-    if not words or words[0].startswith("-"):
-        print("usage: thermoscope scenes render OUT [--layout ...]   (render --help tells more)")
-        return 0 if words and words[0] in ("-h", "--help") else 2
     return _render(parse(Arguments, words[1:], verb="scenes render"))
 
 

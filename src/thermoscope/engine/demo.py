@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.core.version import VERSION
 from thermoscope.core.errors import ThermoscopeError
+from thermoscope.core.version import VERSION
 from thermoscope.engine import report as page
 from thermoscope.engine.display_unit import DisplayUnit, value_text
 from thermoscope.engine.facts import extra_rows, fact_rows
 from thermoscope.engine.histogram import histogram_svg
 from thermoscope.engine.measure import describe
 from thermoscope.engine.render import RenderStyle, render
-from thermoscope.io.diagnose import diagnose
+from thermoscope.io.diagnose import Diagnosis, diagnose
 from thermoscope.io.read import read
 from thermoscope.io.thermal_image import ThermalImage
 from thermoscope.sensor.palette import apply_palette
@@ -50,12 +50,14 @@ class DemoFrame:
     Attributes:
         path: The file.
         image: The frame, None if it could not be read.
+        diagnosis: What is wrong with it, None if it could not be read.
         error: Why not.
         bundled: Part of the package, not of the user.
     """
 
     path: Path
     image: ThermalImage | None = None
+    diagnosis: Diagnosis | None = None
     error: str = ""
     bundled: bool = False
 
@@ -120,7 +122,7 @@ def run_demo(
 
 def _read(path: Path, *, bundled: bool) -> DemoFrame:
     try:
-        return DemoFrame(path, image=read(path), bundled=bundled)
+        return DemoFrame(path, read(path), diagnose(path), bundled=bundled)
     except ThermoscopeError as err:
         return DemoFrame(path, error=str(err), bundled=bundled)
 
@@ -167,9 +169,10 @@ def _first_look(image: ThermalImage) -> page.Fragment:
 
 
 def _findings(frame: DemoFrame, image: ThermalImage) -> list[page.Fragment]:
-    diagnosis = diagnose(frame.path)
-    found = [(severity, str(name), text) for severity, name, text in diagnosis.findings]
-    return [page.badges(found or [("good", "sound", "nothing wrong was found")])]
+    found = frame.diagnosis.findings if frame.diagnosis else ()
+    sound = all(f.severity == "info" for f in found)
+    good: list[tuple[page.Severity, str, str]] = [("good", "sound", "nothing wrong was found")]
+    return [page.badges([*(good if sound else []), *found])]
 
 
 def _tones(frame: DemoFrame, image: ThermalImage) -> list[page.Fragment]:
@@ -197,7 +200,8 @@ def _palettes(frame: DemoFrame, image: ThermalImage) -> list[page.Fragment]:
 
 
 def _commands(frame: DemoFrame, image: ThermalImage) -> list[page.Fragment]:
-    return [page.commands((line, "") for line in diagnose(frame.path).next_commands)]
+    lines = frame.diagnosis.next_commands if frame.diagnosis else ()
+    return [page.commands((line, "") for line in lines)] if lines else []
 
 
 _PARTS: dict[str, Callable[[DemoFrame, ThermalImage], list[page.Fragment]]] = {

@@ -26,6 +26,7 @@ from thermoscope.core.files import atomic_write
 __all__ = [
     "Fragment",
     "Report",
+    "Severity",
     "badges",
     "columns",
     "commands",
@@ -116,9 +117,10 @@ def _severity(name: str) -> str:
 
 
 def commands(lines: Iterable[tuple[str, str]]) -> Fragment:
-    """Commands to copy, each with what it does."""
+    """Commands to copy, each with what it does (may be empty)."""
     body = "".join(
-        f"<dt><code>{_text(line)}</code></dt><dd>{_text(purpose)}</dd>" for line, purpose in lines
+        f"<dt><code>{_text(line)}</code></dt>" + (f"<dd>{_text(purpose)}</dd>" if purpose else "")
+        for line, purpose in lines
     )
     return Fragment(f'<dl class="commands">{body}</dl>')
 
@@ -297,10 +299,12 @@ thead th, .facts th { color: var(--faint); font-weight: 500; }
 .findings { list-style: none; padding: 0; margin: 0.4rem 0; }
 .findings li { padding: 0.22rem 0; max-width: 52rem; }
 .badge { display: inline-block; line-height: 1.5; border: 1px solid currentColor;
-  border-radius: 999px;  padding: 0 0.6rem; font-size: 0.82rem; margin-right: 0.35rem; color: var(--info); }
+  border-radius: 999px; padding: 0 0.6rem; font-size: 0.82rem;
+  margin-right: 0.35rem; color: var(--info); }
 .badge.good { color: var(--good); } .badge.warning { color: var(--warning); }
 .badge.error { color: var(--error); }
 .commands { margin: 0.4rem 0; }
+.commands dt { margin-top: 0.35rem; }
 .commands dd { margin: 0.1rem 0 0.7rem; font-size: 0.9rem; }
 code { font: 0.88rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
   background: var(--code); border-radius: 4px; padding: 0.15rem 0.45rem; overflow-wrap: anywhere;

@@ -33,13 +33,19 @@ def band_radiance(kelvin: ArrayLike) -> NDArray[np.float64]:
         >>> round(float(band_radiance(300.0)), 2)
         55.49
     """
-    nodes, weights = np.polynomial.legendre.leggauss(40)
+    nodes, weights = _quadrature()
     low, high = BAND_UM
     wavelength = (high - low) / 2 * nodes + (high + low) / 2
     temperature = np.maximum(np.asarray(kelvin, np.float64), 1e-3)[..., None]
     exponent = np.minimum(C2 / (wavelength * temperature), 700.0)
     spectral = C1 / wavelength**5 / np.expm1(exponent)
     return np.asarray((spectral * weights).sum(-1) * (high - low) / 2)
+
+
+@lru_cache(maxsize=1)
+def _quadrature() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    return nodes, weights
 
 
 class _Tables(NamedTuple):

@@ -91,7 +91,7 @@ def load_sample(path: Path) -> Sample:
         DatasetCorruptError: Not such a file, or a damaged one.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             sample = {key: _plain(key, stored[key]) for key in stored.files}
     except FileNotFoundError as err:
         raise DatasetNotFoundError(f"no sample {path}. Render it again.") from err

@@ -123,7 +123,9 @@ class ThermalCameraModel:
         values = np.asarray(kelvin, np.float32)
         if not np.isfinite(values).all():
             raise UnitError("kelvin must be finite to become counts. Mask nan and infinity first.")
-        return self._converted(radiance_of_kelvin(values) * np.float32(self.gain) + self._offset)
+        return self._converted(
+            radiance_of_kelvin(values) * np.float32(self.gain) + np.float32(self.offset_counts)
+        )
 
     # -- variants --------------------------------------------------------------------------------
 
@@ -175,13 +177,13 @@ class ThermalCameraModel:
         """
         check_shape(radiance, "H W", name="radiance")
         signal = self._blurred(np.asarray(radiance, np.float32))
-        signal = signal * np.float32(self.gain) + self._offset
+        signal = signal * np.float32(self.gain) + np.float32(self.offset_counts)
         height, width = signal.shape
         if self.vignetting > 0:
             middle = np.float32(self.offset_counts + self._at_shutter)
             signal = middle + (signal - middle) * _vignette(self.vignetting, height, width)
         if self.drift_mk > 0:
-            signal += self._drift(height, width, frame_seed, since_ffc_s)
+            signal += self._drift(height, width, since_ffc_s)
         pattern = self._pattern
         if pattern.fpn > 0:
             signal += _fixed_pattern(pattern, self.seed, height, width)
@@ -197,10 +199,6 @@ class ThermalCameraModel:
             return radiance
         out = cv2.GaussianBlur(radiance, (0, 0), self.blur_px, borderType=cv2.BORDER_REFLECT)
         return np.asarray(out, np.float32)
-
-    @property
-    def _offset(self) -> np.float32:
-        return np.float32(self.offset_counts)
 
     @property
     def _at_shutter(self) -> float:
@@ -224,12 +222,10 @@ class ThermalCameraModel:
             sigma_h=self.column_fpn_mk * per_mk,
         )
 
-    def _drift(self, height: int, width: int, frame_seed: int, since_ffc_s: float) -> Floats:
-        """Smooth shading, counts: one shape a camera, slowly turning from interval to interval."""
+    def _drift(self, height: int, width: int, since_ffc_s: float) -> Floats:
+        """Smooth shading, counts: one shape a camera."""
         size = self.drift_mk / 1000 * self.counts_per_kelvin * math.sqrt(max(since_ffc_s, 0) / 60)
-        steady = _shading(self.seed, 0, height, width)
-        wandering = _shading(self.seed, 1 + frame_seed // 1000, height, width)
-        return np.asarray(size * (0.8 * steady + 0.6 * wandering), np.float32)
+        return np.float32(size) * _shading(self.seed, height, width)
 
     def _spoil(self, signal: Floats) -> None:
         rng = np.random.default_rng([DEFECT_STREAM, self.seed])
@@ -307,9 +303,9 @@ def _fixed_pattern(model: NoiseModel, seed: int, height: int, width: int) -> Flo
 
 
 @lru_cache(maxsize=32)
-def _shading(seed: int, interval: int, height: int, width: int) -> Floats:
+def _shading(seed: int, height: int, width: int) -> Floats:
     """Smooth field of unit deviation: a few low cosines, brighter or darker towards the edges."""
-    rng = np.random.default_rng([DRIFT_STREAM, seed, interval])
+    rng = np.random.default_rng([DRIFT_STREAM, seed])
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     field = rng.normal() * ((2 * x - 1) ** 2 + (2 * y - 1) ** 2)
     for k in range(4):

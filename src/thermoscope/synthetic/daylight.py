@@ -77,7 +77,7 @@ def sky_colour(
         sky, sun = light.sky[channel], light.sun[channel]
         tint = BLUE[channel] * (1 - light.night) + light.night * NIGHT_TINT[channel]
         clear = np.float32(sky) * (
-            np.float32(0.75 * tint * (1 - 0.6 * light.night)) + np.float32(0.9) * haze
+            np.float32(0.95 * tint * (1 - 0.7 * light.night)) + np.float32(1.3) * haze
         )
         clear += np.float32(0.25 * sun) * glow
         clear += np.float32(sun) * disc

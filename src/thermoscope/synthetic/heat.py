@@ -31,7 +31,9 @@ KELVIN_LIMITS = (180.0, 1200.0)
 NOISE_M = 5.0  # size of the largest variation outdoors
 INDOOR_NOISE_M = 1.6
 STRATIFICATION_K_PER_M = 0.7  # warm air under a ceiling
-SHADOW_MEMORY = 0.55  # of past sun left to a point that is in shadow now
+RECENT_H = 2.0  # so long ago the shadows were about where they are now
+SHADOW_MEMORY = 0.4  # of that light left to a point that is in shadow now
+REACH = 3.5  # standard deviations of a warm spot
 BLOCKED_SUN = 0.8  # of past sun taken from a point that sees no sky
 
 
@@ -98,7 +100,7 @@ class SurfaceHeat:
 
     def _add_sun_and_sky(self, kelvin: Floats, surface: Surface, hidden: Floats) -> None:
         table, part = self._table, surface.part
-        past = np.zeros(len(part), np.float32)
+        recent, past = np.zeros(len(part), np.float32), np.zeros(len(part), np.float32)
         for j in self._bins:
             facing = dot(surface.normal, tuple(self._sun.direction[j].tolist()))
             np.maximum(facing, 0, out=facing)
@@ -106,9 +108,13 @@ class SurfaceHeat:
             if j == 0:
                 facing *= surface.sunlit
                 kelvin += facing
+            elif EDGES_H[j + 1] <= RECENT_H:
+                recent += facing
             else:
                 past += facing
-        past *= self._past_share(surface.sunlit, hidden)
+        recent *= 1 - np.float32(self._low_sun * (1 - SHADOW_MEMORY)) * (1 - surface.sunlit)
+        past += recent
+        past *= 1 - np.float32(BLOCKED_SUN) * hidden
         kelvin += past
         open_sky = surface.normal[2] + np.float32(1)
         open_sky *= 1 - hidden
@@ -126,20 +132,27 @@ class SurfaceHeat:
         level = table.rest_k + table.diffuse_k - table.cooling_k
         return float((level + 0.7 * (table.direct_k @ up))[rows].mean())
 
-    def _past_share(self, sunlit: Floats, hidden: Floats) -> Floats:
-        """Share of the past sun that a point had: less in today's shadow and under a roof."""
-        share = 1 - np.float32(BLOCKED_SUN) * hidden
-        share *= 1 - np.float32(self._low_sun * (1 - SHADOW_MEMORY)) * (1 - sunlit)
-        return np.asarray(share, np.float32)
-
     def _add_sources(self, kelvin: Floats, surface: Surface) -> None:
+        box = [(float(line.min()), float(line.max())) for line in surface.position]
+        near = [s for s in self._sources if _reaches(s, box)]
+        if not near:
+            return
         own = np.flatnonzero(self._heated.take(surface.part))
         owner = self._table.object_id.take(surface.part.take(own))
-        everything = np.arange(len(kelvin))
-        for source in self._sources:
+        everything = np.arange(len(kelvin)) if any(s.object_id < 0 for s in near) else own
+        for source in near:
             at = everything if source.object_id < 0 else own[owner == source.object_id]
             if len(at):
                 _warm(kelvin, surface, at, source)
+
+
+def _reaches(source: HeatSource, box: list[tuple[float, float]]) -> bool:
+    """Whether a warm spot touches a box of (low, high) an axis."""
+    reach = REACH * source.radius_m
+    return all(
+        low - reach < centre < high + reach
+        for (low, high), centre in zip(box, source.centre_m, strict=True)
+    )
 
 
 def _warm(kelvin: Floats, surface: Surface, at: Indices, source: HeatSource) -> None:
@@ -148,7 +161,7 @@ def _warm(kelvin: Floats, surface: Surface, at: Indices, source: HeatSource) -> 
         step = line.take(at) - np.float32(centre)
         step *= step
         squared += step
-    near = np.flatnonzero(squared < 12 * source.radius_m**2)
+    near = np.flatnonzero(squared < (REACH * source.radius_m) ** 2)
     bump = np.exp(squared[near] * np.float32(-0.5 / source.radius_m**2))
     kelvin[at[near]] += np.float32(source.delta_k) * bump
 

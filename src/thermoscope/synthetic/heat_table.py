@@ -30,6 +30,7 @@ DAILY_RATE = 2 * math.pi / 86400.0
 AIR_SWING_K = 6.5  # half the daily wave of a clear day, as in `conditions`
 INDOOR_WARM_K = 293.0  # behind a heated wall
 BODY_K = 307.0
+DEEP_GROUND = 1.25  # inertia of a thick bed against a sample of its material
 
 # Share of the way from air to body temperature; clothing and fur insulate.
 BODY_SHARE = {Role.SKIN: 0.78, Role.CLOTHING: 0.36, Role.FUR: 0.26}
@@ -100,10 +101,11 @@ def heat_table(scene: Scene, sunshine: Sunshine) -> HeatTable:
     conditions, parts = scene.conditions, scene.parts
     materials = [scene.materials[part.material] for part in parts]
     inertia = np.array([m.thermal_inertia for m in materials], np.float64)
-    exchange = _exchange(scene, parts)
+    inertia[[p.object_id == 0 for p in parts]] *= DEEP_GROUND
+    emissivity = np.array([m.emissivity for m in materials])
+    exchange = _exchange(scene, parts, emissivity)
     held = np.stack([step_response(inertia, exchange, edge) for edge in EDGES_H], axis=1)
     heating = _absorption(conditions, parts, materials)[:, None] * np.diff(held, axis=1)
-    emissivity = np.array([m.emissivity for m in materials])
     alive = np.array([p.role in BODY_SHARE for p in parts])
     radiated = emissivity * _sky_deficit(conditions) * np.where(alive, 0.4, 1.0)
     strength = 0.0 if scene.indoor else sun_strength(conditions) / 0.7
@@ -122,29 +124,27 @@ def heat_table(scene: Scene, sunshine: Sunshine) -> HeatTable:
     )
 
 
-def _exchange(scene: Scene, parts: tuple[Part, ...]) -> Column:
+def _exchange(scene: Scene, parts: tuple[Part, ...], emissivity: Column) -> Column:
     """Heat exchange with air and radiating surroundings, W m^-2 K^-1."""
     conditions = scene.conditions
-    convection = 3.0 if scene.indoor else 6.0 + 16.0 * conditions.wind + 10.0 * conditions.rain
+    convection = 3.0 if scene.indoor else 8.0 + 18.0 * conditions.wind + 10.0 * conditions.rain
     radiation = 4 * STEFAN_BOLTZMANN * conditions.air_k**3
     share = np.array([CONVECTION.get(p.role, 0.85 if p.object_id == 0 else 1.0) for p in parts])
-    return np.asarray(radiation + convection * share)
+    return np.asarray(radiation * emissivity + convection * share)
 
 
 def _absorption(
     conditions: Conditions, parts: tuple[Part, ...], materials: list[Material]
 ) -> Column:
     """Share of sunlight that warms: dark paint takes more, growing plants evaporate."""
-    rows = []
-    for part, material in zip(parts, materials, strict=True):
-        base = float(np.mean(material.albedo))
-        shift = 0.6 * (1 - float(np.mean(part.tint))) * min(base / 0.3, 1.0)
-        share = float(np.clip(material.solar_absorption * (1 + shift), 0.12, 0.97))
-        share *= DRY_SHARE.get(part.role, 1.0)
-        if material.name == "grass" and conditions.season in ("spring", "summer"):
-            share *= GROWING_GRASS
-        rows.append(share * (1 - 0.4 * conditions.rain))
-    return np.array(rows)
+    growing = conditions.season in ("spring", "summer")
+    base = np.array([m.albedo for m in materials]).mean(1)
+    darker = 1 - np.array([p.tint for p in parts]).mean(1)
+    share = np.array([m.solar_absorption for m in materials])
+    share = np.clip(share * (1 + 0.6 * darker * np.minimum(base / 0.3, 1.0)), 0.12, 0.97)
+    share *= [DRY_SHARE.get(p.role, 1.0) for p in parts]
+    share *= [GROWING_GRASS if growing and m.name == "grass" else 1.0 for m in materials]
+    return np.asarray(share * (1 - 0.4 * conditions.rain))
 
 
 def _sky_deficit(conditions: Conditions) -> float:

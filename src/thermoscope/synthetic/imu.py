@@ -18,6 +18,7 @@ from thermoscope.synthetic.trajectory import Trajectory
 
 __all__ = ["GRAVITY", "ImuNoise", "imu_samples"]
 
+BLOCK = 64  # samples that share a random stream
 GRAVITY = (0.0, 0.0, -9.80665)  # standard gravity, world axes (z up), m/s^2
 
 
@@ -79,21 +80,28 @@ def imu_samples(
         raise ConfigError(f"stop_s {stop_s:g} lies before start_s {start_s:g}.")
     first = int(np.floor(start_s * rate_hz + 1e-6)) + 1
     last = int(np.floor(stop_s * rate_hz + 1e-6))
-    rows = [_exact(trajectory, number / rate_hz) for number in range(first, last + 1)]
-    samples = np.array(rows, np.float64).reshape(-1, 7)
+    motion = trajectory.motion(np.arange(first, last + 1) / rate_hz)
+    samples = np.empty((last + 1 - first, 7))
+    samples[:, 0] = np.arange(first, last + 1) / rate_hz
+    force = motion.acceleration - np.array(GRAVITY)
+    samples[:, 1:4] = np.einsum("nji,nj->ni", motion.R_world_camera, force)
+    samples[:, 4:] = motion.angular_velocity
     if noise is not None:
         bias = np.random.default_rng([seed, 0x62]).standard_normal(6)
         samples[:, 1:4] += noise.accelerometer_bias * bias[:3]
         samples[:, 4:] += noise.gyroscope_bias * bias[3:]
         scale = np.repeat((noise.accelerometer, noise.gyroscope), 3) * np.sqrt(rate_hz)
-        for row, number in zip(samples, range(first, last + 1), strict=True):
-            draw = np.random.default_rng([seed, number % (1 << 63)]).standard_normal(6)
-            row[1:] += scale * draw
+        samples[:, 1:] += scale * _white(first, last, seed)
     return samples
 
 
-def _exact(trajectory: Trajectory, t_s: float) -> list[float]:
-    motion = trajectory.motion(t_s)
-    world_camera = motion.T_world_camera[:3, :3]
-    force = world_camera.T @ (motion.acceleration - np.array(GRAVITY))
-    return [t_s, *force, *motion.angular_velocity]
+
+def _white(first: int, last: int, seed: int) -> NDArray[np.float64]:
+    """(last - first + 1, 6) standard normal rows, each a function of its number and the seed."""
+    blocks = range(first // BLOCK, last // BLOCK + 1)
+    drawn = [
+        np.random.default_rng([seed, number % (1 << 63)]).standard_normal((BLOCK, 6))
+        for number in blocks
+    ]
+    start = first - blocks[0] * BLOCK if len(blocks) else 0
+    return np.concatenate([*drawn, np.empty((0, 6))])[start : start + last - first + 1]

@@ -22,6 +22,7 @@ from thermoscope.synthetic.scene import GBuffer, Scene
 __all__ = ["SceneCaster", "cast"]
 
 Floats = NDArray[np.float64]
+BLOCK = 1 << 14  # rays at a time
 LIFT_M = 2e-3  # shadow rays start this far above the surface, or they hit it again
 FARTHEST_M = 1e6  # beyond this float32 steps are over 6 cm: Embree would miss
 
@@ -51,6 +52,7 @@ class SceneCaster:
         normal = np.cross(second - first, third - first)
         length = np.sqrt(np.einsum("ij,ij->i", normal, normal))
         self._normal = normal / np.maximum(length, 1e-30)[:, None]
+        self._normal32 = self._normal.astype(np.float32)
         self._offset = np.einsum("ij,ij->i", self._normal, first)
 
     def cast(self, camera: Camera, T_world_camera: ArrayLike, *, shadows: bool = True) -> GBuffer:
@@ -73,29 +75,42 @@ class SceneCaster:
                 "State it in metres of the scene's world."
             )
         rays, reached = _rays(camera)
-        direction = rays @ pose[:3, :3].T
+        view = _empty(camera)
+        for start in range(0, len(rays), BLOCK):
+            block = slice(start, start + BLOCK)
+            self._fill(view, block, (rays[block], reached[block]), pose, shadows=shadows)
+        return view
+
+    def _fill(
+        self,
+        view: GBuffer,
+        block: slice,
+        rays: tuple[Floats, NDArray[np.bool_]],
+        pose: Floats,
+        *,
+        shadows: bool,
+    ) -> None:
+        """One block of pixels: small enough that all its arrays stay in the processor's cache."""
+        centre, ahead = pose[:3, 3], rays[0][:, 2]
+        direction = rays[0] @ pose[:3, :3].T
         face, distance, weights = self._first_hits(centre, direction)
-        hit = (face >= 0) & reached
-        seen = np.flatnonzero(hit)
-        position = np.zeros((len(hit), 3))
-        position[seen] = centre + direction[seen] * distance[seen, None]
-        normal = np.zeros((len(hit), 3), np.float32)
-        normal[seen], flat = self._normals(face[seen], direction[seen], weights[:, seen])
-        sunlit = np.zeros(len(hit), np.float32)
+        hit = (face >= 0) & rays[1]
+        along = np.where(hit, distance, 0.0)[:, None]
+        position = centre + direction * along
+        normal, flat = self._normals(face, direction, weights)
         if shadows:
-            sunlit[seen] = self._sunlit(position[seen], flat, normal[seen])
-        return GBuffer(
-            shape=(camera.height, camera.width),
-            hit=hit,
-            face=np.where(hit, face, -1).astype(np.int32),
-            part=np.where(hit, self.scene.face_part[face], -1).astype(np.int32),
-            distance_m=np.where(hit, distance, np.inf).astype(np.float32),
-            depth_m=np.where(hit, distance * rays[:, 2], np.inf).astype(np.float32),
-            position_m=position.astype(np.float32),
-            normal=normal,
-            direction=direction.astype(np.float32),
-            sunlit=sunlit,
-        )
+            view.sunlit[block] = self._sunlit(hit, position, flat, normal)
+        if not hit.all():
+            missed = ~hit
+            position[missed], normal[missed], distance[missed], face[missed] = 0, 0, np.inf, -1
+        view.hit[block] = hit
+        view.face[block] = face
+        view.part[block] = np.where(hit, self.scene.face_part[face], -1)
+        view.distance_m[block] = distance
+        view.depth_m[block] = distance * np.where(hit, ahead, 1.0)
+        view.position_m[block] = position
+        view.normal[block] = normal
+        view.direction[block] = direction
 
     def first_hits(
         self, origins: NDArray[np.floating], directions: NDArray[np.floating]
@@ -149,16 +164,16 @@ class SceneCaster:
         self, origin: Floats, direction: Floats
     ) -> tuple[NDArray[np.int32], Floats, NDArray[np.float32]]:
         """Face, distance (float64, from the plane) and barycentric weights (2, N)."""
-        start = np.ascontiguousarray(np.broadcast_to(origin, direction.shape), np.float32)
-        found = self._embree.run(start, np.ascontiguousarray(direction, np.float32), output=True)
+        start = np.broadcast_to(origin, direction.shape)
+        found = self._embree.run(
+            np.ascontiguousarray(start, np.float32),
+            np.ascontiguousarray(direction, np.float32),
+            output=True,
+        )
         face = np.asarray(found["primID"], np.int32)
         normal = self._normal[face]  # -1 takes the last face: masked below
         slope = np.einsum("ij,ij->i", normal, direction)
-        height = (
-            self._offset[face] - normal @ origin
-            if origin.ndim == 1
-            else self._offset[face] - np.einsum("ij,ij->i", normal, origin)
-        )
+        height = self._offset[face] - np.einsum("ij,ij->i", normal, start)
         steep = np.abs(slope) > 1e-9
         distance = np.divide(height, slope, out=np.full(len(face), np.inf), where=steep)
         known = steep & (distance > 0) & np.isfinite(distance)
@@ -170,35 +185,58 @@ class SceneCaster:
 
     def _normals(
         self, face: NDArray[np.int32], direction: Floats, weights: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], Floats]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Shown (smooth) and true normals on the viewer's side."""
-        flat = self._normal[face]
-        side = np.where(np.einsum("ij,ij->i", flat, direction) > 0, -1.0, 1.0)[:, None]
-        flat = flat * side
+        flat = self._normal32[face]
+        away = np.einsum("ij,ij->i", flat, direction.astype(np.float32)) > 0
+        side = np.where(away, np.float32(-1), np.float32(1))[:, None]
+        flat *= side
         if self.scene.corner_normals is None:
-            return flat.astype(np.float32), flat
+            return flat, flat
         u, v = weights[:, :, None]
         corner = self.scene.corner_normals[face]
-        shown = corner[:, 0] * (1 - u - v) + corner[:, 1] * u + corner[:, 2] * v
+        shown = corner[:, 0] * (1 - u - v)
+        shown += corner[:, 1] * u
+        shown += corner[:, 2] * v
         length = np.sqrt(np.einsum("ij,ij->i", shown, shown))[:, None]
-        return shown / np.maximum(length, 1e-6) * side.astype(np.float32), flat
+        shown *= side / np.maximum(length, np.float32(1e-6))
+        return shown, flat
 
     def _sunlit(
-        self, position: Floats, flat: Floats, normal: NDArray[np.float32]
+        self,
+        hit: NDArray[np.bool_],
+        position: Floats,
+        flat: NDArray[np.float32],
+        normal: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """1 where the sun is above the surface and nothing is between."""
         conditions = self.scene.conditions
         lit = np.zeros(len(position), np.float32)
         if conditions.night or self.scene.indoor:
             return lit
-        sun = np.asarray(conditions.sun_direction, np.float64)
-        above = flat @ sun
-        facing = np.flatnonzero((above > 1e-3) & (normal @ sun.astype(np.float32) > 0))
+        sun = np.asarray(conditions.sun_direction, np.float32)
+        facing = np.flatnonzero(hit & (flat @ sun > 1e-3) & (normal @ sun > 0))
         start = (position[facing] + LIFT_M * flat[facing]).astype(np.float32)
-        towards = np.ascontiguousarray(np.broadcast_to(sun, start.shape), np.float32)
+        towards = np.ascontiguousarray(np.broadcast_to(sun, start.shape))
         blocker = np.asarray(self._embree.run(start, towards, query="OCCLUDED"))
         lit[facing] = blocker < 0
         return lit
+
+
+def _empty(camera: Camera) -> GBuffer:
+    count = camera.width * camera.height
+    return GBuffer(
+        shape=(camera.height, camera.width),
+        hit=np.zeros(count, np.bool_),
+        face=np.full(count, -1, np.int32),
+        part=np.full(count, -1, np.int32),
+        distance_m=np.full(count, np.inf, np.float32),
+        depth_m=np.full(count, np.inf, np.float32),
+        position_m=np.zeros((count, 3), np.float32),
+        normal=np.zeros((count, 3), np.float32),
+        direction=np.zeros((count, 3), np.float32),
+        sunlit=np.zeros(count, np.float32),
+    )
 
 
 @lru_cache(maxsize=8)

@@ -204,7 +204,7 @@ class RgbShader:
     def _exposure(self, lamp_light: float) -> float:
         height = max(self._conditions.sun_direction[2], 0.0)
         level = np.mean(self._light.sky) + height * np.mean(self._light.sun)
-        return float(1.7 / (level + 0.7 * lamp_light + 1e-4))
+        return float(2.3 / (level + 0.7 * lamp_light + 1e-4))
 
 
 DARK = Daylight((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 1.0)

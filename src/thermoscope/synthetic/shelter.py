@@ -21,7 +21,7 @@ from thermoscope.synthetic.texture import remap_line
 __all__ = ["Shelter", "shelter_of"]
 
 Floats = NDArray[np.float32]
-Points = NDArray[np.float64]
+Points = NDArray[np.floating]
 
 REACHES_M = (0.5, 2.0, 7.0)
 INDOOR_REACHES_M = (0.2, 0.6, 1.1)  # twice the last stays below a ceiling
@@ -30,7 +30,7 @@ MOST_HIDDEN = 0.95
 MARGIN_M = 70.0  # around the route; what is farther counts as open
 MOST_CELLS = 700  # a side
 FINEST_CELL_M = 0.2
-MOST_SAMPLES = 400_000
+MOST_SAMPLES = 250_000
 GROUND_CELL_M = 4.0
 
 
@@ -48,7 +48,7 @@ class Shelter:
         self._cell = max(side / MOST_CELLS, FINEST_CELL_M)
         self._low = low
         width, height = (int(np.ceil((high[i] - low[i]) / self._cell)) + 1 for i in range(2))
-        points, ground = _samples(scene, self._cell)
+        points, ground = _samples(scene, self._cell, low, high)
         floor = _floor(points[ground], low, high)
         columns, rows = _cells(points, low, self._cell)
         inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height) & ~ground
@@ -103,22 +103,42 @@ def _extent(scene: Scene) -> tuple[Points, Points]:
     return low, np.maximum(high, low + FINEST_CELL_M)
 
 
-def _samples(scene: Scene, cell: float) -> tuple[Points, NDArray[np.bool_]]:
-    """Points (S, 3) spread over all faces, about one a cell, and which of them are ground."""
-    corner = scene.vertices.astype(np.float64)[scene.faces]
-    first, second = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
-    area = np.linalg.norm(np.cross(first, second), axis=1) / 2
+def _samples(
+    scene: Scene, cell: float, low: Points, high: Points
+) -> tuple[Points, NDArray[np.bool_]]:
+    """Points (S, 3) spread over the faces in a rectangle, and which of them are ground.
+
+    About 1.5 points a cell; faces smaller than that share them by chance, always the same one.
+    """
+    corner = scene.vertices[scene.faces[:, 0]]
+    inside = ((corner[:, :2] >= low) & (corner[:, :2] <= high)).all(1)
+    first = scene.vertices[scene.faces[:, 1]] - corner
+    second = scene.vertices[scene.faces[:, 2]] - corner
+    big = np.abs(first).max(1) + np.abs(second).max(1) > 2 * GROUND_CELL_M
+    face = np.flatnonzero(inside | big)
+    corner, first, second = (line[face] for line in (corner, first, second))
+    area = _area(first, second)
     ground_part = np.array([part.object_id == 0 for part in scene.parts])
-    is_ground = ground_part[scene.face_part]
-    # the ground's height is smooth: one sample in a coarse cell will do
-    wanted = np.where(is_ground, area / GROUND_CELL_M**2, 1.5 * area / cell**2)
+    is_ground = ground_part[scene.face_part[face]]
+    rng = np.random.default_rng(0)
+    # the ground's height is smooth: a point on each face and in each coarse cell will do
+    wanted = np.where(is_ground, 1 + area / GROUND_CELL_M**2, 1.5 * area / cell**2)
     wanted *= min(1.0, MOST_SAMPLES / max(float(wanted.sum()), 1.0))
-    face = np.repeat(np.arange(len(area)), np.ceil(wanted).astype(np.int64))
-    s, t = np.random.default_rng(0).random((2, len(face)))
+    row = np.repeat(np.arange(len(face)), (wanted + rng.random(len(face))).astype(np.int64))
+    s, t = rng.random((2, len(row)), np.float32)
     flip = s + t > 1
     s[flip], t[flip] = 1 - s[flip], 1 - t[flip]
-    points = corner[face, 0] + s[:, None] * first[face] + t[:, None] * second[face]
-    return points, is_ground[face]
+    points = corner[row]
+    points += s[:, None] * first[row]
+    points += t[:, None] * second[row]
+    return points, is_ground[row]
+
+
+def _area(first: Points, second: Points) -> Points:
+    x = first[:, 1] * second[:, 2] - first[:, 2] * second[:, 1]
+    y = first[:, 2] * second[:, 0] - first[:, 0] * second[:, 2]
+    z = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    return np.asarray(np.sqrt(x * x + y * y + z * z) / 2)
 
 
 def _cells(points: Points, low: Points, cell: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -121,5 +121,5 @@ def _irradiance(height: Floats, cloud: float, fog: float) -> tuple[Floats, Float
     clear = SOLAR_CONSTANT * 0.7 ** (mass**0.678) * (height > 0)
     gap = max(1 - 0.97 * cloud**1.3, 0.0) * math.exp(-4 * fog)
     direct = clear * gap
-    diffuse = (0.11 + 0.22 * cloud) * SOLAR_CONSTANT * up
+    diffuse = (0.10 + 0.12 * cloud) * SOLAR_CONSTANT * up
     return direct, diffuse

@@ -54,6 +54,12 @@ class Path:
         yaw = np.degrees(np.arctan2(-left[..., 0], left[..., 1]))
         return point + left * np.asarray(offset, np.float64)[..., None], yaw
 
+    def distance(self, points: ArrayLike) -> Floats:
+        """Distance of places (..., 2) to the nearest point of the line, m: a little too long."""
+        place = np.asarray(points, np.float64)
+        gap = place[..., None, :] - self.points
+        return np.asarray(np.sqrt((gap * gap).sum(-1).min(-1)))
+
     def _mix(self, values: Floats, way: Floats) -> Floats:
         return np.stack([np.interp(way, self.along, values[:, k]) for k in range(2)], axis=-1)
 

@@ -272,22 +272,26 @@ def _along_surface(position: XYZ, normal: XYZ) -> tuple[Floats, Floats]:
 
 NOISE_SIDE = 32  # cells of the noise volume a side; its slices lie in a 6 x 6 mosaic
 MOSAIC = 6
+FINER = 4  # pixels a cell: remap places points to 1/32 pixel only
+LAYER_PX = FINER * (NOISE_SIDE + 2)
 
 
 @lru_cache(maxsize=1)
 def _noise_mosaic() -> Floats:
-    """Slices of a seamless random volume, smoothed, framed by a pixel of their other side."""
+    """Slices of a seamless random volume, smoothed, framed by a cell of their other side."""
     rng = np.random.default_rng(7)
     volume = rng.standard_normal((NOISE_SIDE,) * 3)
     for axis in range(3):
         volume = volume + 0.5 * (np.roll(volume, 1, axis) + np.roll(volume, -1, axis))
     volume /= 2.2 * volume.std()
-    framed = np.pad(np.clip(volume, -1, 1), ((0, 1), (1, 1), (1, 1)), mode="wrap")
-    cell = NOISE_SIDE + 2
-    mosaic = np.zeros((MOSAIC * cell, MOSAIC * cell), np.float32)
-    for k, layer in enumerate(framed):
-        top, left = (k // MOSAIC) * cell, (k % MOSAIC) * cell
-        mosaic[top : top + cell, left : left + cell] = layer
+    framed = np.pad(np.clip(volume, -1, 1), ((0, 1), (3, 3), (3, 3)), mode="wrap")
+    side = LAYER_PX
+    mosaic = np.zeros((MOSAIC * side, MOSAIC * side), np.float32)
+    for k, layer in enumerate(framed.astype(np.float32)):
+        fine = cv2.resize(layer, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
+        top, left = (k // MOSAIC) * side, (k % MOSAIC) * side
+        edge = 2 * FINER
+        mosaic[top : top + side, left : left + side] = fine[edge:-edge, edge:-edge]
     return mosaic
 
 
@@ -296,8 +300,8 @@ def _read_volume(position: XYZ, per_m: np.float32, shift: Floats) -> Floats:
     x, y, z = (_folded(line * per_m + by) for line, by in zip(position, shift, strict=True))
     layer = np.floor(z)
     z -= layer
-    x += 0.5
-    y += 0.5
+    x += 1
+    y += 1
     low = _read_layer(x, y, layer)
     layer += 1
     high = _read_layer(x, y, layer)
@@ -316,11 +320,14 @@ def _folded(line: Floats) -> Floats:
 
 
 def _read_layer(x: Floats, y: Floats, layer: Floats) -> Floats:
-    cell = np.float32(NOISE_SIDE + 2)
     row = np.floor((layer + np.float32(0.5)) * np.float32(1 / MOSAIC))
     column = layer - row * MOSAIC
-    row *= cell
+    row *= NOISE_SIDE + 2
     row += y
-    column *= cell
+    row *= FINER
+    row -= 0.5
+    column *= NOISE_SIDE + 2
     column += x
+    column *= FINER
+    column -= 0.5
     return np.asarray(remap_line(_noise_mosaic(), column, row), np.float32)

@@ -45,6 +45,7 @@ class Pattern(NamedTuple):
 PATTERNS: Registry[Pattern] = Registry("texture")
 
 
+@lru_cache(maxsize=256)
 def pattern_of(name: str) -> tuple[str, int, Pattern]:
     """Kind, number of the variant and pattern of a texture called "kind" or "kind.variant".
 
@@ -194,7 +195,7 @@ def _asphalt(rng: np.random.Generator, variant: int) -> Drawn:
 @_solid("concrete")
 def _concrete(rng: np.random.Generator, variant: int) -> Drawn:
     pores = np.maximum(_noise(rng, 0.6, low=50) - 1.8, 0)
-    return _noise(rng, 2.2 + 0.3 * variant, low=3) - (1.0, 0.4, 1.6)[variant] * pores
+    return np.asarray(_noise(rng, 2.2 + 0.3 * variant, low=3) - (1.0, 0.4, 1.6)[variant] * pores)
 
 
 @_solid("stain")
@@ -206,7 +207,7 @@ def _stain(rng: np.random.Generator, variant: int) -> Drawn:
 @_solid("dust")
 def _dust(rng: np.random.Generator, variant: int) -> Drawn:
     specks = np.maximum(_noise(rng, 0.5, low=60) - 1.6 + 0.2 * variant, 0)
-    return _noise(rng, 2.6, low=2, stretch=2.0) + specks
+    return np.asarray(_noise(rng, 2.6, low=2, stretch=2.0) + specks)
 
 
 @_solid("soil")
@@ -247,7 +248,7 @@ def _water(rng: np.random.Generator, variant: int) -> Drawn:
 @_solid("forest")
 def _forest(rng: np.random.Generator, variant: int) -> Drawn:
     border, shade = _cells(rng, (260, 420, 180)[variant])
-    return np.clip(border, -0.2, 1) * 1.5 + 0.4 * shade + 0.5 * _noise(rng, 1.2, low=20)
+    return np.asarray(np.clip(border, -0.2, 1) * 1.5 + 0.4 * shade + 0.5 * _noise(rng, 1.2, low=20))
 
 
 @_solid("leaf")
@@ -260,7 +261,7 @@ def _leaf(rng: np.random.Generator, variant: int) -> Drawn:
 @_solid("bark")
 def _bark(rng: np.random.Generator, variant: int) -> Drawn:
     furrows = np.abs(_noise(rng, 1.8, low=10, stretch=(8.0, 4.0, 14.0)[variant]))
-    return np.sqrt(furrows) + 0.3 * _noise(rng, 1.5, low=20)
+    return np.asarray(np.sqrt(furrows) + 0.3 * _noise(rng, 1.5, low=20))
 
 
 @_solid("wood")
@@ -274,7 +275,7 @@ def _fabric(rng: np.random.Generator, variant: int) -> Drawn:
     folds = _noise(rng, 2.8, low=4, stretch=(3.0, 1.5, 5.0)[variant])
     weave = np.sin(2 * np.pi * _ramp(96)) * np.sin(2 * np.pi * _ramp(96, vertical=True))
     stripes = np.sign(np.sin(2 * np.pi * _ramp(24, vertical=True))) if variant == 1 else 0.0
-    return folds + 0.35 * weave + 0.4 * stripes
+    return np.asarray(folds + 0.35 * weave + 0.4 * stripes)
 
 
 @_solid("fur")
@@ -335,7 +336,7 @@ def _planks(rng: np.random.Generator, variant: int) -> Drawn:
 def _corrugated(rng: np.random.Generator, variant: int) -> Drawn:
     phase = 2 * np.pi * _ramp((24, 16, 32)[variant])
     profile = np.sin(phase) if variant != 1 else np.tanh(3 * np.sin(phase))
-    return profile + 0.5 * _noise(rng, 2.4, low=3, stretch=8.0)
+    return np.asarray(profile + 0.5 * _noise(rng, 2.4, low=3, stretch=8.0))
 
 
 @_laid("rows")

@@ -89,24 +89,23 @@ class Spline:
         """Last parameter minus first."""
         return float(self.knots[-1] - self.knots[0])
 
-    def __call__(self, u: float, derivative: int = 0) -> Floats:
-        """(D,) value, or first or second derivative; beyond the ends closed curves wrap."""
+    def __call__(self, u: ArrayLike, derivative: int = 0) -> Floats:
+        """(..., D) values, or first or second derivatives; beyond the ends closed curves wrap."""
+        places = np.asarray(u, np.float64)
+        first, last = self.knots[0], self.knots[-1]
         if self.periodic:
-            u = self.knots[0] + (u - self.knots[0]) % self.length
-        u = float(np.clip(u, self.knots[0], self.knots[-1]))
-        i = int(np.clip(np.searchsorted(self.knots, u, side="right") - 1, 0, len(self.knots) - 2))
-        h = self.knots[i + 1] - self.knots[i]
-        b = (u - self.knots[i]) / h
+            places = first + (places - first) % self.length
+        places = np.clip(places, first, last)
+        i = np.searchsorted(self.knots, places, side="right") - 1
+        i = np.clip(i, 0, len(self.knots) - 2)
+        h = (self.knots[i + 1] - self.knots[i])[..., None]
+        b = (places - self.knots[i])[..., None] / h
         a = 1.0 - b
         p0, p1, m0, m1 = self.points[i], self.points[i + 1], self._bend[i], self._bend[i + 1]
         if derivative == 0:
-            return np.asarray(
-                a * p0 + b * p1 + ((a**3 - a) * m0 + (b**3 - b) * m1) * h * h / 6
-            )
+            return np.asarray(a * p0 + b * p1 + ((a**3 - a) * m0 + (b**3 - b) * m1) * h * h / 6)
         if derivative == 1:
-            return np.asarray(
-                (p1 - p0) / h + ((3 * b * b - 1) * m1 - (3 * a * a - 1) * m0) * h / 6
-            )
+            return np.asarray((p1 - p0) / h + ((3 * b * b - 1) * m1 - (3 * a * a - 1) * m0) * h / 6)
         return np.asarray(a * m0 + b * m1)
 
 
@@ -129,16 +128,18 @@ def _second_derivatives(knots: Floats, points: Floats, *, periodic: bool) -> Flo
 
 @dataclass(frozen=True)
 class Motion:
-    """Where the camera is and how it moves at one instant.
+    """Where the camera is and how it moves, at one instant or at many (leading axes).
 
     Attributes:
-        T_world_camera: (4, 4) pose.
-        velocity: (3,) m/s, world.
-        acceleration: (3,) m/s^2, world, without gravity.
-        angular_velocity: (3,) rad/s, camera axes.
+        R_world_camera: (..., 3, 3) rotation.
+        position: (..., 3) m, world.
+        velocity: (..., 3) m/s, world.
+        acceleration: (..., 3) m/s^2, world, without gravity.
+        angular_velocity: (..., 3) rad/s, camera axes.
     """
 
-    T_world_camera: Floats
+    R_world_camera: Floats
+    position: Floats
     velocity: Floats
     acceleration: Floats
     angular_velocity: Floats
@@ -207,45 +208,46 @@ class Trajectory:
         """Time from the first point to the last (one lap of a closed route), s."""
         return self._spline.length / self.speed_mps
 
-    def motion(self, t_s: float) -> Motion:
-        """Pose and derivatives at time `t_s`; closed routes go round, open ones end."""
+    def motion(self, t_s: ArrayLike) -> Motion:
+        """Pose and derivatives at times `t_s`; closed routes go round, open ones end."""
+        times = np.asarray(t_s, np.float64)
         speed = self.speed_mps
-        u = speed * t_s
-        where, along, bend = (self._spline(u, d) for d in range(3))
-        along, bend = along * speed, bend * speed * speed
-        if not self.closed and not 0 <= u <= self._spline.length:
-            along, bend = along * 0, bend * 0
-        value, rate, second = self._sway(t_s)
+        u = speed * times
         heading = self._spline(u, 1)
-        yaw = math.atan2(heading[1], heading[0]) + value[2]
-        yaw_rate = float(along[0] * bend[1] - along[1] * bend[0])
-        yaw_rate = yaw_rate / max(float(along[:2] @ along[:2]), 1e-12) + rate[2]
-        pitch, roll = self._look_down + value[3], value[4]
-        body = _rotation(yaw, pitch, roll)
-        # Sway of position is given along fixed world axes: its derivative needs no frame.
-        shift = np.array([value[0], value[0], value[1]]) * (0.7, -0.7, 1.0)
-        shift_rate = np.array([rate[0], rate[0], rate[1]]) * (0.7, -0.7, 1.0)
-        shift_second = np.array([second[0], second[0], second[1]]) * (0.7, -0.7, 1.0)
-        position = where + shift + (0.0, 0.0, self._height)
-        turn = _body_rates(pitch, roll, yaw_rate, float(rate[3]), float(rate[4]))
+        moving = np.ones_like(u) if self.closed else ((u >= 0) & (u <= self._spline.length)) * 1.0
+        along = heading * speed * moving[..., None]
+        bend = self._spline(u, 2) * speed * speed * moving[..., None]
+        value, rate, second = self._sway(times)
+        yaw = np.arctan2(heading[..., 1], heading[..., 0]) + value[..., 2]
+        squared = np.maximum((along[..., :2] ** 2).sum(-1), 1e-12)
+        yaw_rate = (along[..., 0] * bend[..., 1] - along[..., 1] * bend[..., 0]) / squared
+        pitch, roll = self._look_down + value[..., 3], value[..., 4]
+        turn = _body_rates(pitch, roll, yaw_rate + rate[..., 2], rate[..., 3], rate[..., 4])
         return Motion(
-            from_rotation(body @ _BODY_CAMERA, position),
-            along + shift_rate,
-            bend + shift_second,
-            _BODY_CAMERA.T @ turn,
+            _rotation(yaw, pitch, roll) @ _BODY_CAMERA,
+            self._spline(u) + _sway_shift(value) + (0.0, 0.0, self._height),
+            along + _sway_shift(rate),
+            bend + _sway_shift(second),
+            turn @ _BODY_CAMERA,
         )
 
     def pose(self, t_s: float) -> Floats:
         """(4, 4) ``T_world_camera`` at time `t_s`."""
-        return self.motion(t_s).T_world_camera
+        motion = self.motion(t_s)
+        return from_rotation(motion.R_world_camera, motion.position)
 
-    def _sway(self, t_s: float) -> tuple[Floats, Floats, Floats]:
-        """Value and two derivatives of the five sway channels."""
+    def _sway(self, times: Floats) -> tuple[Floats, Floats, Floats]:
+        """Value and two derivatives (..., 5) of the sway channels."""
         turn = 2 * np.pi * self._frequency
-        angle = turn * t_s + self._phase
+        angle = turn * times[..., None, None] + self._phase
         value = self._amplitude * np.sin(angle)
         rate = self._amplitude * turn * np.cos(angle)
-        return value.sum(1), rate.sum(1), (-value * turn * turn).sum(1)
+        return value.sum(-1), rate.sum(-1), (-value * turn * turn).sum(-1)
+
+
+def _sway_shift(channels: Floats) -> Floats:
+    """(..., 3) along fixed world axes, so that its derivative needs no frame."""
+    return np.asarray(channels[..., [0, 0, 1]] * (0.7, -0.7, 1.0))
 
 
 def _spline(line: Floats, ground: Floats, knot_m: float, *, closed: bool, aside: float) -> Spline:
@@ -273,23 +275,25 @@ def _spline(line: Floats, ground: Floats, knot_m: float, *, closed: bool, aside:
     return Spline(places, points, periodic=closed)
 
 
-def _rotation(yaw: float, pitch: float, roll: float) -> Floats:
-    """(3, 3) body to world: yaw about up, then pitch (nose down) about left, then roll."""
-    cy, sy, cp, sp, cr, sr = (
-        f(a) for a in (yaw, pitch, roll) for f in (math.cos, math.sin)
+def _rotation(yaw: Floats, pitch: Floats, roll: Floats) -> Floats:
+    """(..., 3, 3) body to world: yaw about up, then pitch (nose down) about left, then roll."""
+    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
+    rows = (
+        (cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr),
+        (sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr),
+        (-sp, cp * sr, cp * cr),
     )
-    return np.array(
-        [
-            [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
-            [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
-            [-sp, cp * sr, cp * cr],
-        ]
-    )
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def _body_rates(pitch: float, roll: float, yaw_rate: float, dp: float, dr: float) -> Floats:
-    """(3,) turn rate in body axes of Euler rates (yaw-pitch-roll order)."""
-    cp, sp, cr, sr = math.cos(pitch), math.sin(pitch), math.cos(roll), math.sin(roll)
-    return np.array(
-        [dr - yaw_rate * sp, dp * cr + yaw_rate * cp * sr, -dp * sr + yaw_rate * cp * cr]
+def _body_rates(
+    pitch: Floats, roll: Floats, yaw_rate: Floats, pitch_rate: Floats, roll_rate: Floats
+) -> Floats:
+    """(..., 3) turn rate in body axes of Euler rates (yaw-pitch-roll order)."""
+    cp, sp, cr, sr = np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
+    lines = (
+        roll_rate - yaw_rate * sp,
+        pitch_rate * cr + yaw_rate * cp * sr,
+        -pitch_rate * sr + yaw_rate * cp * cr,
     )
+    return np.stack(lines, axis=-1)

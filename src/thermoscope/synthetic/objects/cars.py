@@ -130,19 +130,19 @@ def _body(kit: Kit, shape: CarShape) -> None:
     crown = np.interp(share, [0, 0.1, 0.9, 1], [0.0, 0.04, 0.04, 0.0])
     rise = top - bottom
     # half cross-section from the middle of the floor to the middle of the bonnet: y share, height
-    y = np.array([0.0, 0.86, 0.97, 1.0, 0.985, 0.95, 0.55, 0.0])
+    y = np.array([0.0, 0.86, 0.97, 1.0, 0.985, 0.93, 0.0])
     z = np.stack([
-        bottom, bottom, bottom + 0.12 * rise, bottom + 0.5 * rise, top - 0.16 * rise, top - 0.02,
-        top + 0.8 * crown, top + crown,
+        bottom, bottom, bottom + 0.12 * rise, bottom + 0.5 * rise, top - 0.16 * rise, top - 0.01,
+        top + crown,
     ], axis=1)  # fmt: skip
     ring_y = half[:, None] * np.concatenate([y, -y[-2:0:-1]])
     ring_z = np.concatenate([z, z[:, -2:0:-1]], axis=1)
     ring_x = np.broadcast_to(shape.length * (0.5 - share)[:, None], ring_y.shape)
     cells = np.full((len(share) - 1, ring_y.shape[1]), paint)
-    cells[:, [0, 1, 12, 13]] = sill
+    cells[:, [0, 1, 10, 11]] = sill
     front = (share[:-1] > 0.03) & (share[:-1] < shape.cowl[0] - 0.01)
-    cells[np.ix_(front, [5, 6, 7, 8])] = hood
-    cells[:1, 1:13] = paint
+    cells[np.ix_(front, [5, 6])] = hood
+    cells[:1, 1:11] = paint
     kit.add_sorted(loft(np.stack([ring_x, ring_y, ring_z], -1), crease_deg=32, slots=cells))
     kit.warm((shape.length * (0.5 - shape.front_axle), 0.0, shape.cowl[1]), 0.55, 9.0)
 
@@ -150,7 +150,7 @@ def _body(kit: Kit, shape: CarShape) -> None:
 def _stations(shape: CarShape) -> Floats:
     ends = np.array([0.0, 0.006, 0.02, 0.05, 0.09])
     arches = [
-        axle + (shape.wheel_radius + ARCH_M) / shape.length * np.cos(np.linspace(0, np.pi, 13))
+        axle + (shape.wheel_radius + ARCH_M) / shape.length * np.cos(np.linspace(0, np.pi, 9))
         for axle in (shape.front_axle, shape.rear_axle)
     ]
     wanted = np.concatenate([ends, 1 - ends, *arches, [shape.cowl[0], shape.tail[0], 0.5]])
@@ -258,15 +258,15 @@ def add_wheels(
 ) -> None:
     """Tyres, brakes behind spokes, and the dark of the wheel houses."""
     dark = kit.slot("wheel_house", "trim")
-    width, r, segments = radius_m * 0.66, radius_m, 4 * spokes
-    tread = [(0.66 * r, 0.0), (0.94 * r, 0.0), (r, 0.12), (r, 0.88), (0.94 * r, 1.0), (0.66 * r, 1.0)]
-    rubber = lathe([(p, width * z) for p, z in tread], segments=20, crease_deg=50)
-    face = [(0.67 * r, 0.97), (0.6 * r, 0.8), (0.16 * r, 0.86), (0.0, 0.9)]
+    width, r, segments = radius_m * 0.66, radius_m, 3 * spokes
+    tread = [(r, 0.05), (r, 0.85), (0.97 * r, 0.94), (0.66 * r, 1.0)]  # its inside is not seen
+    rubber = lathe([(p, width * z) for p, z in tread], segments=14, crease_deg=50)
+    face = [(0.67 * r, 0.97), (0.2 * r, 0.84), (0.0, 0.9)]
     for number, (x, side) in enumerate((x, side) for x in axles_m for side in (1, -1)):
         tyre = kit.slot(f"tyre.{number}", "tyre", Role.WHEEL)  # a part each: each has its own hub
         rim = kit.slot(f"rim.{number}", "painted_metal", Role.BRAKE, tint=(1.0, 1.0, 1.05))
-        cells = np.full((3, segments), rim)
-        cells[1] = np.where(np.arange(segments) % 4 < 2, dark, rim)
+        cells = np.full((2, segments), rim)
+        cells[0] = np.where(np.arange(segments) % 3 < 2, dark, rim)
         hub = lathe([(p, width * z) for p, z in face], segments=segments, crease_deg=20, slots=cells)
         wheel = merge([rubber.painted(tyre), hub]).turned(-90, "x").moved(x, half_m - width * 1.02, r)
         kit.add_sorted(wheel if side > 0 else wheel.mirrored())
@@ -278,7 +278,7 @@ def headlights(kit: Kit, x: float, half_m: float, z: float, *, beam: float = 0.1
     """Two white lamps with beams ahead, lit in the dark when the vehicle runs."""
     lens = kit.slot("headlight", "lens", Role.MACHINE, tint=DRL, glow=1.2, lit="active")
     for side in (1, -1):
-        lamp = ellipsoid((0.12, 0.19, 0.075), rings=6, segments=10).turned(-20 * side)
+        lamp = ellipsoid((0.12, 0.19, 0.075), rings=4, segments=8).turned(-20 * side)
         kit.add(lamp.moved(x - 0.09, side * half_m * 0.72, z), lens)
         kit.lamp(
             LampSpot((x + 0.1, side * half_m * 0.72, z), beam, (1.0, 0.95, 0.85), (0.998, 0.0, -0.06), 24.0, "active")
@@ -293,9 +293,9 @@ def _trim(kit: Kit, shape: CarShape) -> None:
     dark, plate = kit.slot("grille", "trim"), kit.slot("plate", "plate")
     paint = kit.slot("body", "car_paint", tint="paint")
     for side in (1, -1):
-        lamp = ellipsoid((0.07, 0.17, 0.09), rings=6, segments=8)
+        lamp = ellipsoid((0.07, 0.17, 0.09), rings=4, segments=8)
         kit.add(lamp.moved(-front + 0.07, side * half * 0.70, shape.deck - 0.14), tail)
-        mirror = ellipsoid((0.07, 0.11, 0.075), rings=6, segments=8)
+        mirror = ellipsoid((0.07, 0.11, 0.075), rings=4, segments=6)
         x = front - shape.length * (shape.cowl[0] + 0.055)
         kit.add(mirror.moved(x, side * (half + 0.03), shape.cowl[1] + 0.05), paint)
     kit.add(box((front - 0.06, -half * 0.5, shape.nose - 0.33), (front + 0.012, half * 0.5, shape.nose - 0.17)), dark)
@@ -306,5 +306,5 @@ def _trim(kit: Kit, shape: CarShape) -> None:
     pipe = kit.slot("exhaust", "steel", Role.EXHAUST)
     y, z = -half * 0.55, shape.clearance + 0.02
     kit.add(tube([(-front + 0.9, y, z), (-front - 0.05, y, z)], 0.04, segments=8), pipe)
-    kit.add(ellipsoid((0.3, 0.16, 0.08), rings=6, segments=8).moved(-front + 0.55, y, z), pipe)
+    kit.add(ellipsoid((0.3, 0.16, 0.08), rings=4, segments=6).moved(-front + 0.55, y, z), pipe)
     kit.warm((-front, y, z + 0.05), 0.22, 14.0)

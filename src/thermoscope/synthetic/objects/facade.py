@@ -86,23 +86,26 @@ def facade(
         wall: Slot of the wall.
         glass: (floors * bays,) slot of each window, row by row from the bottom left.
         frame: Slot of frames and sills.
-        detail: False leaves out bars and sills.
+        detail: False leaves out bars, sills and recesses.
     """
     bay = width_m / windows.bays
     column, row = np.meshgrid(np.arange(windows.bays), np.arange(windows.floors))
     x0, z0 = column.ravel() * bay, base_m + row.ravel() * floor_m
     wx0, wx1 = x0 + bay * (0.5 - windows.width / 2), x0 + bay * (0.5 + windows.width / 2)
     wz0, wz1 = z0 + floor_m * windows.sill, z0 + floor_m * windows.head
+    if not detail:
+        top = base_m + windows.floors * floor_m
+        plain = [[0, 0, base_m], [width_m, 0, base_m], [width_m, 0, top], [0, 0, top]]
+        panes = _panes(_rectangles(wx0, wx1, wz0, wz1, -0.02), glass)
+        return merge([quads([plain]).painted(wall), panes])
     outer = _rectangles(x0, x0 + bay, z0, z0 + floor_m, 0.0)
     edge = _rectangles(wx0, wx1, wz0, wz1, 0.0)
     pane = _rectangles(wx0, wx1, wz0, wz1, windows.depth_m)
-    parts = [
+    return merge([
         quads(np.concatenate([_band(outer, edge), _band(edge, pane)])).painted(wall),
         _panes(pane, glass),
-    ]
-    if detail:
-        parts.append(_frames(windows, (wx0, wx1, wz0, wz1)).painted(frame))
-    return merge(parts)
+        _frames(windows, (wx0, wx1, wz0, wz1)).painted(frame),
+    ])  # fmt: skip
 
 
 def _panes(pane: Floats, glass: NDArray[np.int64]) -> Mesh:

@@ -12,33 +12,16 @@ __all__ = ["cloud", "lumps", "scatter"]
 Floats = NDArray[np.float64]
 
 
-def _icosahedron() -> tuple[Floats, NDArray[np.int64]]:
-    """Unit corners and outward faces, split once: 42 corners, 80 faces."""
-    g = (1 + 5**0.5) / 2
-    corners = [[-1, g, 0], [1, g, 0], [-1, -g, 0], [1, -g, 0], [0, -1, g], [0, 1, g], [0, -1, -g]]
-    corners += [[0, 1, -g], [g, 0, -1], [g, 0, 1], [-g, 0, -1], [-g, 0, 1]]
-    faces = [[0, 11, 5], [0, 5, 1], [0, 1, 7], [0, 7, 10], [0, 10, 11], [1, 5, 9], [5, 11, 4]]
-    faces += [[11, 10, 2], [10, 7, 6], [7, 1, 8], [3, 9, 4], [3, 4, 2], [3, 2, 6], [3, 6, 8]]
-    faces += [[3, 8, 9], [4, 9, 5], [2, 4, 11], [6, 2, 10], [8, 6, 7], [9, 8, 1]]
-    points = [np.array(c, float) / np.hypot(1, g) for c in corners]
-    known: dict[tuple[int, int], int] = {}
-
-    def between(a: int, b: int) -> int:
-        key = (min(a, b), max(a, b))
-        if key not in known:
-            middle = points[a] + points[b]
-            known[key] = len(points)
-            points.append(middle / np.linalg.norm(middle))
-        return known[key]
-
-    split = []
-    for a, b, c in faces:
-        ab, bc, ca = between(a, b), between(b, c), between(c, a)
-        split += [[a, ab, ca], [b, bc, ab], [c, ca, bc], [ab, bc, ca]]
-    return np.array(points), np.array(split)
-
-
-_BALL, _BALL_FACES = _icosahedron()
+_G = (1 + 5**0.5) / 2
+_BALL = np.array(
+    [[-1, _G, 0], [1, _G, 0], [-1, -_G, 0], [1, -_G, 0], [0, -1, _G], [0, 1, _G],
+     [0, -1, -_G], [0, 1, -_G], [_G, 0, -1], [_G, 0, 1], [-_G, 0, -1], [-_G, 0, 1]]
+) / np.hypot(1, _G)  # fmt: skip
+_BALL_FACES = np.array(
+    [[0, 11, 5], [0, 5, 1], [0, 1, 7], [0, 7, 10], [0, 10, 11], [1, 5, 9], [5, 11, 4],
+     [11, 10, 2], [10, 7, 6], [7, 1, 8], [3, 9, 4], [3, 4, 2], [3, 2, 6], [3, 6, 8],
+     [3, 8, 9], [4, 9, 5], [2, 4, 11], [6, 2, 10], [8, 6, 7], [9, 8, 1]]
+)  # fmt: skip
 
 
 def lumps(
@@ -54,7 +37,7 @@ def lumps(
     """
     count = len(centres)
     size = np.broadcast_to(radii if radii.ndim == 2 else radii[:, None], (count, 3))
-    dent = rng.uniform(0.72, 1.12, (count, len(_BALL), 1))
+    dent = rng.uniform(0.75, 1.2, (count, len(_BALL), 1))
     points = centres[:, None] + _BALL * dent * size[:, None]
     normal = np.broadcast_to(_BALL, points.shape) * 0.6 + dent - 0.9
     if middle is not None:

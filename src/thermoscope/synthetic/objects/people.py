@@ -144,15 +144,15 @@ def _leg(kit: Kit, wear: Outfit, angles: tuple[float, ...], side: int, stout: fl
     path = [top, middle * 0.98 + knee * 0.02, knee, (knee * 0.55 + ankle * 0.45), ankle]
     loose = 0.014 if wear.legs > 0 else 0.0
     radii = np.array([0.092, 0.082, 0.058, 0.056, 0.043]) * stout + loose
-    full = tube(path, radii, segments=9)
+    full = tube(path, radii, segments=7)
     if wear.legs >= 1:
         kit.add(full, cloth)
     else:
-        kit.add(tube(path, radii - loose, segments=9), skin)
+        kit.add(tube(path, radii - loose, segments=7), skin)
         if wear.legs > 0:
-            kit.add(tube([path[0], middle, knee], [0.11, 0.10, 0.095], segments=9), cloth)
+            kit.add(tube([path[0], middle, knee], [0.11, 0.10, 0.095], segments=7), cloth)
     pitch = angles[0] - angles[1]
-    foot = ellipsoid((0.135, 0.05, 0.05), rings=6, segments=10).moved(0.075, 0, -0.045)
+    foot = ellipsoid((0.135, 0.05, 0.05), rings=4, segments=8).moved(0.075, 0, -0.045)
     foot = foot.turned(-0.45 * pitch, "y").moved(*ankle)
     kit.add(foot, shoe)
     return float(foot.vertices[:, 2].min())
@@ -173,12 +173,12 @@ def _trunk(kit: Kit, wear: Outfit, lean: float, stout: float) -> None:
         [1.43, 0.085, 0.165], [1.47, 0.06, 0.09], [1.50, 0.05, 0.055],
     ])  # fmt: skip
     rings[:9, 1:] = (rings[:9, 1:] + wear.bulk) * (1 + (stout - 1) * 0.8)
-    turn = np.arange(14) * 2 * np.pi / 14
+    turn = np.arange(12) * 2 * np.pi / 12
     sections = np.stack([
         rings[:, 1:2] * np.cos(turn), rings[:, 2:] * np.sin(turn),
-        np.broadcast_to(rings[:, :1], (len(rings), 14)),
+        np.broadcast_to(rings[:, :1], (len(rings), 12)),
     ], -1)  # fmt: skip
-    cells = np.full((len(rings) - 1, 14), top)
+    cells = np.full((len(rings) - 1, 12), top)
     cells[:2] = top if wear.hem > 0 or wear.legs == 0 else bottom
     if wear.stripes:
         cells[[3, 5]] = band
@@ -194,12 +194,13 @@ def _arm(kit: Kit, wear: Outfit, angles: tuple[float, ...], side: int, lean: flo
     skin = kit.slot("skin", "skin", Role.SKIN, tint="skin")
     path = np.array([shoulder, (shoulder + elbow) / 2, elbow, (elbow + wrist) / 2, wrist])
     bare = np.array([0.048, 0.044, 0.038, 0.036, 0.027])
-    kit.add(tube(path, bare, segments=8), skin)
     covered = max(2, round(wear.sleeves * 4) + 1)
-    kit.add(tube(path[:covered], bare[:covered] + 0.012 + wear.bulk * 0.4, segments=8), cloth)
+    if covered < 5:
+        kit.add(tube(path[covered - 2 :], bare[covered - 2 :], segments=7), skin)
+    kit.add(tube(path[:covered], bare[:covered] + 0.012 + wear.bulk * 0.4, segments=7), cloth)
     ball = 0.058 + wear.bulk * 0.4
-    kit.add(ellipsoid((ball, ball, ball), rings=6, segments=10).moved(*shoulder), cloth)
-    hand = ellipsoid((0.03, 0.022, 0.075), rings=6, segments=8).turned(-(angles[2] + angles[3]), "y")
+    kit.add(ellipsoid((ball, ball, ball), rings=4, segments=8).moved(*shoulder), cloth)
+    hand = ellipsoid((0.03, 0.022, 0.075), rings=4, segments=6).turned(-(angles[2] + angles[3]), "y")
     kit.add(hand.moved(*(wrist + 0.055 * _swing(np.zeros(3), angles[2] + angles[3], 1.0))), skin)
 
 
@@ -209,7 +210,7 @@ def _head(kit: Kit, wear: Outfit, lean: float, look_deg: float) -> None:
     neck = np.array([0.58 * np.sin(tilt), 0.0, 0.92 + 0.57 * np.cos(tilt)])
     kit.add(tube([neck - (0, 0, 0.04), neck + (0.012, 0, 0.09)], 0.055, segments=8), skin)
     at = neck + (0.022, 0.0, 0.165)
-    parts = [(ellipsoid((0.098, 0.077, 0.125), rings=10, segments=14), skin)]
+    parts = [(ellipsoid((0.098, 0.077, 0.125), rings=8, segments=10), skin)]
     parts.append((ellipsoid((0.022, 0.014, 0.02), rings=4, segments=6).moved(0.098, 0, -0.01), skin))
     if wear.head == "hood":
         hood = ellipsoid((0.118, 0.105, 0.142), rings=9, segments=12).moved(-0.032, 0, 0.008)
@@ -218,7 +219,7 @@ def _head(kit: Kit, wear: Outfit, lean: float, look_deg: float) -> None:
         shell = ellipsoid((0.135, 0.115, 0.10), rings=8, segments=14).moved(-0.005, 0, 0.075)
         parts.append((shell, kit.slot("helmet", "plastic", Role.CLOTHING, tint=(0.9, 0.75, 0.1))))
     else:
-        hair = ellipsoid((0.103, 0.085, 0.118), rings=8, segments=12).moved(-0.02, 0, 0.028)
+        hair = ellipsoid((0.103, 0.085, 0.118), rings=6, segments=10).moved(-0.02, 0, 0.028)
         parts.append((hair, kit.slot("hair", "hair", Role.CLOTHING, tint="hair")))
     if wear.head == "hat":
         cap = ellipsoid((0.112, 0.094, 0.085), rings=7, segments=12).moved(-0.008, 0, 0.068)

@@ -85,7 +85,7 @@ TREE_KINDS: dict[str, TreeShape] = {
 
 
 @lru_cache(maxsize=128)
-def tree(kind: str, variant: int, *, leaves: bool = True, leaf_count: int = 2800) -> Model:
+def tree(kind: str, variant: int, *, leaves: bool = True, leaf_count: int = 1600) -> Model:
     """A tree of a kind in `TREE_KINDS`.
 
     Args:
@@ -103,13 +103,14 @@ def tree(kind: str, variant: int, *, leaves: bool = True, leaf_count: int = 2800
     first = _limbs(rng, shape, trunk, radii, height)
     second = _twigs(rng, shape, first)
     kit.add(_sticks(first, 5), wood)
-    kit.add(_sticks(second, 3), wood)
     if leaves or shape.evergreen:
+        kit.add(_sticks(second.every(3), 3), wood)
         slot = kit.slot("leaf", shape.leaf, Role.LEAF, tint="leaf")
         kit.add(_foliage(rng, shape, second, height, leaf_count), slot)
     else:
         twigs = second
-        for _ in range(1 if leaf_count < 700 else 2):
+        kit.add(_sticks(second, 3), wood)
+        for _ in range(1 if leaf_count < 1200 else 2):
             twigs = _twigs(rng, shape, twigs, count=3, share=0.6)
             kit.add(_sticks(twigs, 3), wood)
     return kit.model()
@@ -122,6 +123,10 @@ class _Limbs:
     start: Floats
     end: Floats
     radius: Floats
+
+    def every(self, step: int) -> _Limbs:
+        """One of `step`."""
+        return _Limbs(self.start[::step], self.end[::step], self.radius[::step])
 
 
 def _trunk(rng: np.random.Generator, shape: TreeShape, height: float) -> tuple[Floats, Floats]:
@@ -155,7 +160,7 @@ def _limbs(
 
 
 def _twigs(
-    rng: np.random.Generator, shape: TreeShape, limbs: _Limbs, *, count: int = 6, share: float = 0.5
+    rng: np.random.Generator, shape: TreeShape, limbs: _Limbs, *, count: int = 5, share: float = 0.5
 ) -> _Limbs:
     n = len(limbs.start) * count
     which = np.repeat(np.arange(len(limbs.start)), count)
@@ -182,7 +187,7 @@ def _foliage(
     """Leaves scattered along the twigs, round dense lumps that no sky shows through."""
     length = np.linalg.norm(limbs.end - limbs.start, axis=1)
     pick = rng.choice(len(length), count, p=length / length.sum())
-    size = np.sqrt(1800 / count) * (height / 10) ** 0.6
+    size = np.sqrt(1500 / count) * (height / 10) ** 0.6
     axis = (limbs.end - limbs.start)[pick]
     at = limbs.start[pick] + axis * rng.uniform(0.15, 1.08, count)[:, None]
     at = at + rng.normal(0, 0.20 * size + 0.06, (count, 3))
@@ -194,7 +199,7 @@ def _foliage(
     leaves = scatter(rng, at, lie, outward, half)
     if shape.density <= 0:
         return leaves
-    tips = rng.permutation(len(limbs.end))[:18]
+    tips = rng.permutation(len(limbs.end))[:14]
     radius = np.minimum(shape.density * (0.22 + 0.42 * length[tips]), 0.085 * height)
     radius = radius * rng.uniform(0.7, 1.1, len(tips))
     core = lumps(rng, (limbs.start[tips] + limbs.end[tips]) / 2, radius, middle)
@@ -215,7 +220,7 @@ def bush(variant: int, *, leaves: bool = True) -> Model:
     kit.add(stems, kit.slot("stem", "bark"))
     if leaves:
         slot = kit.slot("leaf", "leaf", Role.LEAF, tint="leaf")
-        kit.add(cloud(rng, (wide, wide * 0.9, height), 1000, 0.055 * height + 0.025), slot)
+        kit.add(cloud(rng, (wide, wide * 0.9, height), 560, 0.075 * height + 0.03), slot)
     return kit.model()
 
 
@@ -273,6 +278,6 @@ def forest_edge(variant: int, *, leaves: bool = True, needle: bool = False) -> M
             kit.add(tubes(root, tip, np.full(n, 0.06), np.full(n, 0.02), segments=3), wood)
             continue
         wide = height * (0.2 if needle else 0.3)
-        crown = cloud(rng, (wide, wide, height * 0.82), 150, 0.42 if needle else 0.5, cone=needle)
+        crown = cloud(rng, (wide, wide, height * 0.82), 64, 0.55 if needle else 0.66, cone=needle)
         kit.add(crown.moved(x, y, height * 0.16), leaf)
     return kit.model()

@@ -42,8 +42,9 @@ _HAIRS: tuple[RGB, ...] = (
 
 
 def _one(rng: np.random.Generator, colours: tuple[RGB, ...], spread: float = 0.12) -> RGB:
-    chosen = np.array(colours[int(rng.integers(len(colours)))])
-    r, g, b = chosen * rng.uniform(1 - spread, 1 + spread, 3)
+    """One colour, varied; always four draws, so that seasons do not shift what comes after."""
+    u = rng.uniform(size=4)
+    r, g, b = np.array(colours[int(u[0] * len(colours))]) * (1 + spread * (2 * u[1:] - 1))
     return float(r), float(g), float(b)
 
 
