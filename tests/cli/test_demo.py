@@ -19,7 +19,7 @@ def test_report_shows_each_frame(frame, folder, tmp_path):
     assert "2 frames. Written by thermoscope" in text
     assert "frame.png (bundled, rendered)" in text
     assert "29310 to 32075" in text or "to 32075, median" in text
-    for words in ("Is it sound?", "From 16 bit to a picture", "local_field", "What to type next"):
+    for words in ("Is it sound?", "Tone mappings side by side", "local_field", "What to type next"):
         assert text.count(words) >= 2
     assert text.count("ironbow") >= 1  # palettes once, under the bundled frame
     pictures = result.report.read_text("utf-8").count("data:image/png;base64,")

@@ -206,7 +206,7 @@ def _commands(frame: DemoFrame, image: ThermalImage) -> list[page.Fragment]:
 
 _PARTS: dict[str, Callable[[DemoFrame, ThermalImage], list[page.Fragment]]] = {
     "Is it sound?": _findings,
-    "From 16 bit to a picture": _tones,
+    "Tone mappings side by side": _tones,
     "Palettes": _palettes,
     "What to type next": _commands,
 }

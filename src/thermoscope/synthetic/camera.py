@@ -321,7 +321,7 @@ THERMAL_CAMERAS.add("ideal", ThermalCameraModel())
 THERMAL_CAMERAS.add(
     "boson",
     ThermalCameraModel(
-        blur_px=0.75, vignetting=0.05, netd_mk=20.0, row_jitter_mk=4.0, column_jitter_mk=4.0,
+        blur_px=1.0, vignetting=0.05, netd_mk=20.0, row_jitter_mk=4.0, column_jitter_mk=4.0,
         pixel_fpn_mk=16.0, row_fpn_mk=7.0, column_fpn_mk=10.0, drift_mk=60.0, dead_share=6e-6,
         hot_share=6e-6,
     ),
@@ -329,7 +329,7 @@ THERMAL_CAMERAS.add(
 THERMAL_CAMERAS.add(
     "ms2",
     ThermalCameraModel(
-        gain=59.5, offset_counts=-100.0, blur_px=0.9, vignetting=0.05, netd_mk=28.0,
+        gain=59.5, offset_counts=-100.0, blur_px=1.0, vignetting=0.05, netd_mk=28.0,
         row_jitter_mk=5.0, column_jitter_mk=6.0, pixel_fpn_mk=16.0, row_fpn_mk=6.0,
         column_fpn_mk=12.0, drift_mk=80.0,
     ),

@@ -194,7 +194,7 @@ class Scenes:
 
 def _built(key: tuple[Place, float]) -> World:
     place, visit_s = key
-    return World(place, lasting_s=visit_s)
+    return World.build(place, lasting_s=visit_s)
 
 
 _WORLDS: Recent[tuple[Place, float], World] = Recent(_built, WORLDS_KEPT)

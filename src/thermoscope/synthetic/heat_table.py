@@ -43,31 +43,31 @@ GROWING_GRASS = 0.6
 # Texture of the temperature: kind, scale against the albedo's, amplitude in full sun and at
 # night, K. It is another drawing than the albedo's, except where courses and joints lie.
 HEAT_TEXTURE = {
-    "asphalt": ("stain", 1.6, 1.5, 0.37),
-    "bark": ("stain", 1.0, 2.4, 0.51),
-    "books": ("books", 1.0, 0.3, 0.26),
-    "brick": ("brick", 1.0, 1.0, 0.31),
-    "brushed": ("dust", 1.0, 0.8, 0.34),
-    "concrete": ("dust", 1.4, 1.4, 0.37),
-    "corrugated": ("corrugated", 1.0, 1.8, 0.59),
-    "dust": ("plain", 1.0, 1.0, 0.42),
-    "fabric": ("fur", 1.6, 1.5, 0.85),
-    "forest": ("leaf", 0.6, 2.2, 0.77),
-    "fur": ("fabric", 1.5, 1.8, 1.02),
-    "grass": ("soil", 1.5, 3.3, 0.77),
-    "gravel": ("gravel", 1.0, 2.4, 0.51),
-    "leaf": ("forest", 1.2, 3.0, 0.68),
-    "panels": ("panels", 1.0, 1.4, 0.48),
-    "plain": ("dust", 1.0, 0.8, 0.26),
-    "planks": ("planks", 1.0, 1.2, 0.26),
-    "rock": ("stain", 0.8, 3.3, 0.68),
-    "rows": ("rows", 1.0, 3.0, 0.85),
-    "snow": ("plain", 1.0, 0.6, 0.42),
-    "soil": ("rock", 1.3, 3.0, 0.59),
-    "stain": ("concrete", 1.3, 1.4, 0.37),
-    "tiles": ("tiles", 1.0, 1.0, 0.26),
-    "water": ("water", 2.0, 0.3, 0.14),
-    "wood": ("stain", 1.0, 1.4, 0.31),
+    "asphalt": ("stain", 1.6, 2.1, 0.55),
+    "bark": ("stain", 1.0, 3.4, 0.77),
+    "books": ("books", 1.0, 0.4, 0.39),
+    "brick": ("brick", 1.0, 1.4, 0.46),
+    "brushed": ("dust", 1.0, 1.1, 0.51),
+    "concrete": ("dust", 1.4, 2.0, 0.55),
+    "corrugated": ("corrugated", 1.0, 2.5, 0.89),
+    "dust": ("plain", 1.0, 1.4, 0.63),
+    "fabric": ("fur", 1.6, 2.1, 1.27),
+    "forest": ("leaf", 0.6, 3.1, 1.16),
+    "fur": ("fabric", 1.5, 2.5, 1.53),
+    "grass": ("soil", 1.5, 4.6, 1.16),
+    "gravel": ("gravel", 1.0, 3.4, 0.77),
+    "leaf": ("forest", 1.2, 4.2, 1.02),
+    "panels": ("panels", 1.0, 2.0, 0.72),
+    "plain": ("dust", 1.0, 1.1, 0.39),
+    "planks": ("planks", 1.0, 1.7, 0.39),
+    "rock": ("stain", 0.8, 4.6, 1.02),
+    "rows": ("rows", 1.0, 4.2, 1.27),
+    "snow": ("plain", 1.0, 0.8, 0.63),
+    "soil": ("rock", 1.3, 4.2, 0.89),
+    "stain": ("concrete", 1.3, 2.0, 0.55),
+    "tiles": ("tiles", 1.0, 1.4, 0.39),
+    "water": ("water", 2.0, 0.4, 0.21),
+    "wood": ("stain", 1.0, 2.0, 0.46),
 }
 
 
@@ -193,7 +193,7 @@ def _leak(scene: Scene, part: Part, material: Material) -> float:
 def _metres(parts: tuple[Part, ...], strength: float, rain: float) -> Floats:
     """Amplitude, K, of damp, wear and draught."""
     still = {Role.LEAF: 0.7, Role.WATER: 0.2, Role.GLASS: 0.4, Role.SKIN: 0.9, Role.CLOTHING: 1.5}
-    rows = [still.get(p.role, 0.8 + (1.5 if p.object_id == 0 else 0.7) * strength) for p in parts]
+    rows = [still.get(p.role, 1.0 + (2.0 if p.object_id == 0 else 1.2) * strength) for p in parts]
     return np.asarray(np.array(rows) * (1 - 0.4 * rain), np.float32)
 
 

@@ -27,7 +27,7 @@ from thermoscope.synthetic.raycast import SceneCaster
 from thermoscope.synthetic.rgb import RgbShader, RgbView
 from thermoscope.synthetic.rgb_camera import RGB_CAMERAS
 from thermoscope.synthetic.rig import StereoPair, VirtualRig
-from thermoscope.synthetic.scene import Conditions, GBuffer
+from thermoscope.synthetic.scene import Conditions, GBuffer, Scene
 from thermoscope.synthetic.thermal import ThermalShader, ThermalView
 from thermoscope.synthetic.trajectory import Trajectory
 from thermoscope.synthetic.truth import StereoTruth, depth_of, occlusion, stereo_truth
@@ -45,13 +45,28 @@ class World:
     """A scene made ready for many frames.
 
     Args:
-        place: What to build.
+        scene: The scene.
+        place: What it was built from.
         lasting_s: Time that a visit takes, s: open routes are taken slowly enough.
     """
 
-    def __init__(self, place: Place, *, lasting_s: float) -> None:
-        self.place = place
-        self.scene = scenes.build(
+    def __init__(self, scene: Scene, place: Place, *, lasting_s: float) -> None:
+        self.scene, self.place = scene, place
+        self.caster = SceneCaster(scene)
+        self.thermal = ThermalShader(scene, caster=self.caster)
+        self.path = Trajectory(
+            scene.route,
+            scene.ground_z,
+            carrier_of(place.environment, seed=place.seed),
+            seed=place.seed,
+            visit=place.visit,
+            lasting_s=lasting_s,
+        )
+
+    @classmethod
+    def build(cls, place: Place, *, lasting_s: float) -> World:
+        """The world of a place, made by its generator."""
+        scene = scenes.build(
             place.environment,
             place.seed,
             family=place.family,
@@ -59,16 +74,7 @@ class World:
             weather=place.weather,
             visit=place.visit,
         )
-        self.caster = SceneCaster(self.scene)
-        self.thermal = ThermalShader(self.scene, caster=self.caster)
-        self.path = Trajectory(
-            self.scene.route,
-            self.scene.ground_z,
-            carrier_of(place.environment, seed=place.seed),
-            seed=place.seed,
-            visit=place.visit,
-            lasting_s=lasting_s,
-        )
+        return cls(scene, place, lasting_s=lasting_s)
 
     @cached_property
     def colour(self) -> RgbShader:

@@ -115,5 +115,5 @@ RGB_CAMERAS: Registry[RgbCameraModel] = Registry("colour camera")
 RGB_CAMERAS.add("ideal", RgbCameraModel())
 RGB_CAMERAS.add(
     "typical",
-    RgbCameraModel(blur_px=0.6, vignetting=0.25, photon_noise=0.004, read_noise=0.0003),
+    RgbCameraModel(blur_px=0.8, vignetting=0.25, photon_noise=0.004, read_noise=0.0003),
 )

@@ -11,7 +11,7 @@ from thermoscope.synthetic.meshes import box
 from thermoscope.synthetic.objects import street as things
 from thermoscope.synthetic.objects.buildings import building
 from thermoscope.synthetic.objects.kit import Kit, Model
-from thermoscope.synthetic.objects.vegetation import bush, hedge, tree
+from thermoscope.synthetic.objects.vegetation import TREE_KINDS, bush, hedge, tree
 from thermoscope.synthetic.placement import Pose, SceneBuilder
 from thermoscope.synthetic.scenes.palette import has_leaves, leaf, walls
 from thermoscope.synthetic.scenes.street import KERB_M, Street
@@ -63,15 +63,17 @@ def plant_tree(
 ) -> None:
     """A tree of one of the kinds, in the colours of the season."""
     u = rng.uniform(size=4)
+    kind = kinds[int(u[0] * len(kinds))]
     model = tree(
-        kinds[int(u[0] * len(kinds))],
+        kind,
         int(u[1] * 5),
         leaves=has_leaves(builder.conditions),
         leaf_count=leaf_count,
     )
     z = float(builder.ground(x, y)) + rise_m - 0.05
     pose = Pose(x, y, z, 360 * u[2], 0.75 + 0.4 * u[3])
-    builder.place(model, pose, tints=leaf(rng, builder.conditions))
+    tints = leaf(rng, builder.conditions, evergreen=TREE_KINDS[kind].evergreen)
+    builder.place(model, pose, tints=tints)
 
 
 def plant_bush(

@@ -79,7 +79,9 @@ def has_leaves(conditions: Conditions) -> bool:
     return conditions.season != "winter"
 
 
-def leaf(rng: np.random.Generator, conditions: Conditions) -> dict[str, RGB]:
+def leaf(
+    rng: np.random.Generator, conditions: Conditions, *, evergreen: bool = False
+) -> dict[str, RGB]:
     """Colour of one plant's leaves in its season."""
     seasons: dict[str, tuple[RGB, ...]] = {
         "spring": ((1.3, 1.25, 0.9), (1.6, 1.4, 1.0)),
@@ -87,7 +89,7 @@ def leaf(rng: np.random.Generator, conditions: Conditions) -> dict[str, RGB]:
         "autumn": ((4.2, 1.5, 0.6), (5.0, 2.0, 0.7), (3.2, 0.8, 0.5), (2.2, 1.2, 0.8)),
         "winter": ((0.9, 0.9, 0.9),),
     }
-    return {"leaf": _one(rng, seasons[conditions.season])}
+    return {"leaf": _one(rng, seasons["summer" if evergreen else conditions.season])}
 
 
 def snow_lies(conditions: Conditions) -> bool:
