@@ -56,9 +56,18 @@ def read_ours(path: Path, case: Mutant) -> str:
         outcome = judged(image)
         if outcome in CLEAN and image.source.frame_count != 1:
             judged(read(path, shape=case.seed.shape, frame=1))
-    except ThermoscopeError:
-        return "error"
+    except ThermoscopeError as err:
+        return "over memory" if out_of_memory(err) else "error"
     return outcome
+
+
+def out_of_memory(err: BaseException | None) -> bool:
+    """Whether an error of ours hides that the memory bound was hit."""
+    while err is not None:
+        if isinstance(err, MemoryError):
+            return True
+        err = err.__cause__ or err.__context__
+    return False
 
 
 def judged(image: Any) -> str:
@@ -105,8 +114,9 @@ def judge(read: Callable[[Path, Mutant], str], case: Mutant, folder: Path) -> tu
         return "over memory", "MemoryError"
     except Exception as err:  # the finding itself
         frame = traceback.extract_tb(err.__traceback__)[-1]
+        text = str(err).replace(str(folder), "")
         where = f"{Path(frame.filename).name}:{frame.lineno}"
-        return "foreign exception", f"{type(err).__name__} at {where}: {str(err)[:100]}"
+        return "foreign exception", f"{type(err).__name__} at {where}: {text[:100]}"
 
 
 # -- worker ---------------------------------------------------------------------------------------
@@ -250,7 +260,7 @@ def run(job: Job) -> dict[str, Any]:
         "outcomes": {name: total[name] for name in OUTCOMES},
         "by_family": {family: dict(counts) for family, counts in sorted(table.items())},
         "not_clean": len(examples),
-        "examples": examples[:200],
+        "examples": examples[:40],
         "slowest_file_s": round(slowest[0], 3),
         "slowest_index": slowest[1],
         "peak_growth_mb": round(largest[0] / 1024, 1),
@@ -264,6 +274,9 @@ def provenance() -> dict[str, Any]:
     git = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False)
     known = commit.returncode == 0
+    changed = subprocess.run(
+        [*git[:3], "status", "--porcelain", "src"], capture_output=True, text=True, check=False
+    )
     models = [
         line.split(":", 1)[1].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -271,6 +284,7 @@ def provenance() -> dict[str, Any]:
     ]
     return {
         "commit": commit.stdout.strip() if known else "uncommitted",
+        "uncommitted_changes": bool(changed.stdout.strip()),
         "cpu": f"{len(models)} x {models[0] if models else 'unknown'}",
         "python": sys.version.split()[0],
         "numpy": np.__version__,
@@ -288,7 +302,7 @@ def show(report: dict[str, Any]) -> None:
     for family, counts in report["by_family"].items():
         print(f"{family:28}" + "".join(f"{counts.get(name, 0):>19}" for name in OUTCOMES))
     print(f"{'all':28}" + "".join(f"{report['outcomes'][name]:>19}" for name in OUTCOMES))
-    for example in report["examples"][:20]:
+    for example in report["examples"][:8]:
         print("  ", example)
 
 

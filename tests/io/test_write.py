@@ -54,9 +54,7 @@ def test_temperatures_read_back_bit_for_bit(folder, kelvin):
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
 @settings(max_examples=20)
 @given(
-    agc=SIDES.flatmap(
-        lambda s: st.one_of(hnp.arrays(np.uint8, s), hnp.arrays(np.uint8, (*s, 3)))
-    )
+    agc=SIDES.flatmap(lambda s: st.one_of(hnp.arrays(np.uint8, s), hnp.arrays(np.uint8, (*s, 3))))
 )
 def test_pictures_read_back_identical(folder, suffix, agc):
     path = folder / f"agc{suffix}"
@@ -153,7 +151,11 @@ def test_png_has_no_temperatures(tmp_path):
 @pytest.mark.parametrize(
     ("values", "error", "match"),
     [
-        (np.zeros((2, 2), np.int32), UnitError, "uint16 counts, float32 kelvin or uint8, got int32"),
+        (
+            np.zeros((2, 2), np.int32),
+            UnitError,
+            "uint16 counts, float32 kelvin or uint8, got int32",
+        ),
         (np.zeros((2, 2), np.float64), UnitError, "got float64"),
         (np.zeros((2, 2, 2), np.uint16), ShapeError, "counts must be"),
         (np.zeros((0, 2), np.uint16), ShapeError, "at least one pixel"),

@@ -40,7 +40,9 @@ def written(world, tmp_path):
     def write(name, hours=("day", "day")):
         plan = RenderPlan(layout=name, preset="tiny", count=len(hours))
         layout = LAYOUTS.get(name)
-        settings = Settings(plan.rig, layout.taxonomy, "rectified", True, layout.rate_hz, 3.0)
+        settings = Settings(
+            plan.rig, layout.taxonomy, "rectified", True, "stereo", layout.rate_hz, 3.0
+        )
         entries, seen, facts = [], [], []
         for i, hour in enumerate(hours):
             block = Block(f"run_{hour}", 0 if hour == "day" else 1, "train", len(hours), hour)

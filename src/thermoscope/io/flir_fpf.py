@@ -58,7 +58,7 @@ def read_fpf(block: FileBytes, *, max_pixels: int) -> ThermalImage:
     (version,) = block.unpack("<I", 0x20, what="the FPF header")
     order = "<" if version < 0x10000 else ">"
     at, content, coding, width, height = block.unpack(f"{order}IHHHH", 0x24, what="the FPF header")
-    block.check_pixels(width, height, max_pixels, at=0x2C)
+    block.check_pixels(width, height, max_pixels // (4 if coding == 3 else 2), at=0x2C)
     if content != 0:
         raise block.error(
             f"FPF of {_CONTENT.get(content, f'unknown content {content}')}, expected temperature",

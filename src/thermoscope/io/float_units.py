@@ -8,6 +8,7 @@ sentence that says what was taken and how to overrule it. What is NOT here: the 
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ __all__ = ["FloatUnit", "guessed_unit", "unit_from_text"]
 
 FloatUnit = Literal["kelvin", "celsius", "fahrenheit", "counts", "agc", "share"]
 
+MOST_LOOKED_AT = 1 << 22  # pixels
 COLDEST_K = 150.0  # below it no camera sees: such a number is not kelvin
 COLDEST_C, HOTTEST_C, HOTTEST_K = -100.0, 3000.0, 3273.15
 _WORDS: dict[str, FloatUnit] = {
@@ -48,7 +50,8 @@ def unit_from_text(text: str) -> FloatUnit | None:
 def guessed_unit(values: NDArray[Any]) -> tuple[FloatUnit | None, str]:
     """(unit, what was seen) of a float plane.
 
-    The middle of the values decides, so that a few wild pixels change nothing:
+    The middle of the values decides (of a grid of them in a picture of millions of pixels), so
+    that a few wild pixels change nothing:
 
     * no finite value: kelvin (there is nothing to convert);
     * within [0, 1], not constant: a share of full scale, a picture;
@@ -58,7 +61,9 @@ def guessed_unit(values: NDArray[Any]) -> tuple[FloatUnit | None, str]:
     * middle in [-100, 3000]: degrees Celsius;
     * anything else: None.
     """
-    finite = values[np.isfinite(values)].astype(np.float64)
+    step = max(math.isqrt(values.size // MOST_LOOKED_AT), 1)
+    sparse = values[::step, ::step]
+    finite = sparse[np.isfinite(sparse)].astype(np.float64)
     if finite.size == 0:
         return "kelvin", "no finite value"
     low, start, middle, end, high = (float(v) for v in np.percentile(finite, [0, 1, 50, 99, 100]))

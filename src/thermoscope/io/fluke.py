@@ -25,8 +25,8 @@ from thermoscope.io.thermal_image import CaptureInfo, Source, ThermalImage
 
 __all__ = ["looks_like_is2", "read_csv", "read_is2"]
 
-LONGEST_TABLE = 64 << 20
-LEAST_SIDE = 2
+LONGEST_TABLE = 16 << 20  # a table of 1280x1024 with a decimal has 8 MB
+LEAST_SIDE, MOST_ROWS = 2, 16384
 IS2_PIXELS = "Images/Main/IR.data"
 IS2_CURVES = "CalibrationData.gpbenc"
 CURVE_MARK = bytes((74, 25, 13))  # before each calibration curve
@@ -44,7 +44,7 @@ def read_csv(request: Request) -> ThermalImage:
 
     Raises:
         ReadError: No table of numbers, or rows of different length.
-        ImageTooLargeError: The file is longer than 64 MB, or over the limit of pixels.
+        ImageTooLargeError: The file is longer than 16 MB, or over the limit of pixels.
     """
     if request.size > LONGEST_TABLE:
         raise ImageTooLargeError(
@@ -53,20 +53,26 @@ def read_csv(request: Request) -> ThermalImage:
             path=request.path,
         )
     lines = _as_text(bytes(request.load().data)).splitlines()
-    cells = _cells(lines)
-    start = next((k for k, row in enumerate(cells) if _numeric(row)), len(cells))
-    rows = [row for row in cells[start:] if any(row)]
-    if len(rows) < LEAST_SIDE or len(rows[0]) < LEAST_SIDE:
+    separator = _separator(lines)
+    start, width = _first_row(lines, separator)
+    rows = [line for line in lines[start:] if line.strip(separator + " ")]
+    if len(rows) < LEAST_SIDE:
         raise request.error("no table of numbers in it", "Expected rows of temperatures.")
-    width = len(rows[0])
+    if len(rows) > MOST_ROWS:
+        raise request.error(
+            f"{len(rows)} rows of numbers: no picture", "Expected a temperature table."
+        )
     request.check_pixels(width, len(rows))
-    values = np.full((len(rows), width), np.nan)
-    for y, row in enumerate(rows):
-        if len(row) != width or not _numeric(row):
+    values = np.empty((len(rows), width))
+    for y, line in enumerate(rows):
+        numbers = _numbers(line, separator)
+        if numbers is None or numbers.size != width:
             raise request.error(
-                f"row {start + y + 1} has {len(row)} cells or text, expected {width} numbers"
+                f"row {start + y + 1} has {line.count(separator) + 1} cells or text, "
+                f"expected {width} numbers"
             )
-        values[y] = [float(cell) if cell else np.nan for cell in row]
+        values[y] = numbers
+    values = values[:, : width - int(np.isnan(values[:, -1]).all())]  # after a last separator
     source = Source(request.path, "csv", bit_depth=32)
     origin = Origin(source, unit=_stated_unit(lines[: start + 1]))
     picture = _without_numbering(values).astype(np.float32)
@@ -82,30 +88,29 @@ def _as_text(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _cells(lines: list[str]) -> list[list[str]]:
-    """Rows of trimmed cells, the empty one after a last separator left out."""
+def _separator(lines: list[str]) -> str:
     widest = max(lines, key=len, default="")
-    separator = next((c for c in "\t;" if c in widest), ",")
-    rows = [[cell.strip() for cell in line.split(separator)] for line in lines]
+    return next((c for c in "\t;" if c in widest), ",")
+
+
+def _first_row(lines: list[str], separator: str) -> tuple[int, int]:
+    """(index, cells) of the first line that holds numbers only."""
+    for index, line in enumerate(lines):
+        numbers = _numbers(line, separator)
+        if numbers is not None and numbers.size >= LEAST_SIDE and not np.isnan(numbers).all():
+            return index, numbers.size
+    return len(lines), 0
+
+
+def _numbers(line: str, separator: str) -> NDArray[np.float64] | None:
+    """The cells of a line, nan where one is empty; None if one is text."""
     if separator != ",":
-        rows = [[cell.replace(",", ".") for cell in row] for row in rows]
-    trailing = all(not row[-1] for row in rows if len(row) > 1)
-    return [row[:-1] if trailing and len(row) > 1 else row for row in rows]
-
-
-def _numeric(row: list[str]) -> bool:
-    """Whether a row has numbers and nothing else but empty cells."""
-    if len(row) < LEAST_SIDE or not any(row):
-        return False
-    return all(not cell or _is_number(cell) for cell in row)
-
-
-def _is_number(text: str) -> bool:
+        line = line.replace(",", ".")
+    cells = [cell if cell and not cell.isspace() else "nan" for cell in line.split(separator)]
     try:
-        float(text)
+        return np.array(cells, dtype=np.float64)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _without_numbering(values: NDArray[np.float64]) -> NDArray[np.float64]:

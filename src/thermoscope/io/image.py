@@ -8,7 +8,7 @@ decoded. 16-bit grey PNG gives counts; all else is a picture for eyes. What is N
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,10 @@ from thermoscope.io.thermal_image import CaptureInfo, Source, ThermalImage
 from thermoscope.io.write import write_image
 from thermoscope.sensor.quality import Quality
 
-__all__ = ["PillowFrames", "capture_of", "origin_of", "write_image"]
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["PillowFrames", "capture_of", "memory_weight", "origin_of", "write_image"]
 
 _PNG_DEPTH_AT, _PNG_COLOUR_AT = 24, 25
 
@@ -47,7 +50,7 @@ class PillowFrames:
         self._file = request.load()
         with guarded(request.path, kind):
             self._picture = Image.open(io.BytesIO(self._file.data), formats=(kind,))
-        request.check_pixels(*self._picture.size)
+        request.check_pixels(*self._picture.size, weight=memory_weight(self._picture))
         with guarded(request.path, kind):
             self.count: int | None = int(getattr(self._picture, "n_frames", 1))
 
@@ -102,6 +105,14 @@ class PillowFrames:
     def close(self) -> None:
         """Let go of the picture."""
         self._picture.close()
+
+
+def memory_weight(picture: Image.Image) -> float:
+    """How much memory decoding with Pillow takes, beside a picture of 16-bit grey (measured)."""
+    if picture.format in ("WEBP", "BMP"):
+        return {"WEBP": 2.6, "BMP": 1.7}[picture.format]
+    weights = {"1": 1.0, "L": 1.0, "I;16": 1.0, "I;16B": 1.0, "RGB": 1.3}
+    return weights.get(picture.mode, 1.7)
 
 
 def origin_of(source: Source, facts: ExifFacts, own: FrameMetadata) -> Origin:

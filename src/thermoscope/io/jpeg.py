@@ -16,7 +16,7 @@ from thermoscope.io.exif import ExifFacts, facts_of
 from thermoscope.io.file_bytes import FileBytes
 from thermoscope.io.frame_metadata import FrameMetadata
 from thermoscope.io.guarded import guarded
-from thermoscope.io.image import origin_of
+from thermoscope.io.image import memory_weight, origin_of
 from thermoscope.io.jpeg_segments import has_flir_segment, jpeg_segments
 from thermoscope.io.planes import image_from_array
 from thermoscope.io.request import Request
@@ -90,10 +90,10 @@ def decoded_jpeg(request: Request, file: FileBytes) -> JpegPicture:
     with guarded(request.path, "JPEG"):
         stream = io.BytesIO(data + END_OF_JPEG if cut else data)
         picture = Image.open(stream, formats=("JPEG",))
-    request.check_pixels(*picture.size)
+    request.check_pixels(*picture.size, weight=memory_weight(picture))
     with guarded(request.path, "JPEG"), picture:
         facts = facts_of(picture.getexif())
-        pixels = np.array(picture if picture.mode == "L" else picture.convert("RGB"))
+        pixels = np.array(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
     return JpegPicture(pixels, facts, cut=cut)
 
 

@@ -108,14 +108,18 @@ class Request:
         text = hint or "The file is damaged or cut short: copy it again from the camera."
         return ReadError(f"{self.path.name}: {problem}. {text}", path=self.path)
 
-    def check_pixels(self, width: int, height: int) -> None:
+    def check_pixels(self, width: int, height: int, *, weight: float = 1.0) -> None:
         """Refuse an impossible or oversized declared picture before anything is allocated.
+
+        `weight` says how much memory decoding takes, 1 for 16-bit grey: the limit in pixels is
+        lower by it, so that 64 million stand for less than 500 MB whatever the file holds.
 
         Raises:
             ReadError: A side is zero or negative.
             ImageTooLargeError: More than `max_pixels` pixels are declared.
         """
-        FileBytes.of(b"", path=self.path).check_pixels(width, height, self.max_pixels, at=0)
+        limit = max(int(self.max_pixels / weight), 1)
+        FileBytes.of(b"", path=self.path).check_pixels(width, height, limit, at=0)
 
     def load(self) -> FileBytes:
         """The whole file, if it is no longer than a still picture of `max_pixels` can be.

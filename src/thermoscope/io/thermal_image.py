@@ -225,7 +225,10 @@ class ThermalImage:
         if self.agc.ndim == 2:
             return self.agc
         weights = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma
-        return np.round(self.agc.astype(np.float32) @ weights).astype(np.uint8)
+        luma = np.empty(self.agc.shape[:2], np.uint8)
+        for y in range(0, self.height, 256):  # by bands: floats of a whole picture take 12 bytes
+            luma[y : y + 256] = np.round(self.agc[y : y + 256].astype(np.float32) @ weights)
+        return luma
 
     def _no_temperature(self) -> str:
         where = f"{self.source.path.name}: " if self.source.path is not None else ""

@@ -154,7 +154,8 @@ class TiffDirectory:
             return int(found[tag][0]) if found[tag] else default
 
         width, height = first(256, 0), first(257, 0)
-        self._request.check_pixels(width, height)
+        stored = first(277, 1) * first(258, 1) / 16  # beside 16-bit grey
+        self._request.check_pixels(width, height, weight=max(stored, 1.0))
         page = Page(
             width=width,
             height=height,

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
@@ -63,6 +64,12 @@ class Quality(str, Enum):
     ROTATED = "rotated"  # the file says the picture is to be turned; pixels are as stored
 
 
+MOST_PIXELS = 1 << 22  # judged in one piece; the largest thermal sensors have 3 million
+_ANYWHERE = frozenset(
+    {Quality.NON_FINITE, Quality.IMPLAUSIBLE, Quality.CONVERTED, Quality.QUANTISED}
+)
+
+
 def assess(values: NDArray[Any], *, kind: Kind, bit_depth: int = 16) -> frozenset[Quality]:
     """What the pixels alone say is wrong or special about a frame.
 
@@ -74,6 +81,9 @@ def assess(values: NDArray[Any], *, kind: Kind, bit_depth: int = 16) -> frozense
     dead pixels are not judged; nor are they in pictures with a burnt-in palette. Dead pixels and
     telemetry are not judged in AGC, where overlays look alike. Swapped bytes are reported alone:
     nothing else means anything then.
+
+    A picture of more than 4 million pixels, larger than any sensor, is judged by its middle, and
+    everywhere for impossible values: memory stays bounded.
 
     Args:
         values: (H, W), or (H, W, 3) for AGC; any real element type, byte order and layout. An
@@ -95,6 +105,18 @@ def assess(values: NDArray[Any], *, kind: Kind, bit_depth: int = 16) -> frozense
         frozenset({<Quality.CONSTANT: 'constant'>})
     """
     array = _checked(values, kind, bit_depth)
+    parts = math.ceil(array.shape[0] * array.shape[1] / MOST_PIXELS)
+    if parts > 1:
+        split = np.array_split(array, parts, axis=int(array.shape[1] > array.shape[0]))
+        found = [_assessed(part, kind, bit_depth) for part in split]
+        everywhere: frozenset[Quality] = frozenset().union(*found)
+        middle: frozenset[Quality] = found[len(found) // 2]
+        return middle | (everywhere & _ANYWHERE)
+    return _assessed(array, kind, bit_depth)
+
+
+def _assessed(array: NDArray[Any], kind: Kind, bit_depth: int) -> frozenset[Quality]:
+    """The flags of a frame that is small enough to be judged in one piece."""
     flags = {Quality.AGC} if kind == "agc" else set()
     if array.size == 0:
         return frozenset(flags | {Quality.TINY})
@@ -179,6 +201,8 @@ def _as_counts(plane: NDArray[Any], kind: Kind) -> tuple[Counts, float]:
 
     if plane.dtype.newbyteorder("=") == np.uint16:
         return np.ascontiguousarray(plane, np.uint16), 1.0
+    if plane.dtype == np.uint8:
+        return plane.astype(np.uint16, order="C"), 1.0
     if kind != "kelvin":
         return np.clip(np.rint(plane.astype(np.float64)), 0, 65535).astype(np.uint16), 1.0
     wide = plane if plane.dtype.kind == "f" and plane.itemsize > 2 else plane.astype(np.float64)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from thermoscope.synthetic.heat_roles import RoleHeat
 from thermoscope.synthetic.heat_table import heat_table
+from thermoscope.synthetic.past_shadow import BINS, PastShadow
 from thermoscope.synthetic.scene import GBuffer, HeatSource, Scene
 from thermoscope.synthetic.shelter import shelter_of
 from thermoscope.synthetic.sunshine import EDGES_H, past_sunshine, sun_strength
@@ -30,6 +31,7 @@ Indices = NDArray[np.intp]
 KELVIN_LIMITS = (180.0, 1200.0)
 NOISE_M = 5.0  # size of the largest variation outdoors
 INDOOR_NOISE_M = 1.6
+PATCHY = 2.2  # how sharply the variation falls into patches
 STRATIFICATION_K_PER_M = 0.7  # warm air under a ceiling
 RECENT_H = 2.0  # so long ago the shadows were about where they are now
 SHADOW_MEMORY = 0.4  # of that light left to a point that is in shadow now
@@ -51,12 +53,13 @@ class SurfaceHeat:
         # not the scene itself: a cache keyed by scenes must not keep them alive
         self._indoor, self._sources = scene.indoor, scene.heat
         self._noise_seed = scene.seed % 2**31
-        self._sun = past_sunshine(scene.conditions)
-        self._table = heat_table(scene, self._sun)
+        self._sunshine = past_sunshine(scene.conditions)
+        self._table = heat_table(scene, self._sunshine)
         self._roles = RoleHeat(scene)
         self._shelter = shelter_of(scene)
+        self._shadows = PastShadow(self._shelter, self._sunshine)
         self._bins = [
-            j for j in range(len(EDGES_H) - 1) if self._sun.direct[j] > 1 and not scene.indoor
+            j for j in range(len(EDGES_H) - 1) if self._sunshine.direct[j] > 1 and not scene.indoor
         ]
         self._low_sun = min(sun_strength(scene.conditions) / 0.3, 1.0)
         owners = {source.object_id for source in scene.heat}
@@ -82,6 +85,8 @@ class SurfaceHeat:
         kelvin = table.rest_k.take(part)
         scale = INDOOR_NOISE_M if self._indoor else NOISE_M
         noise = smooth_noise(surface.position, scale, self._noise_seed)
+        noise *= np.float32(PATCHY)
+        np.tanh(noise, out=noise)
         if self._indoor:
             height = surface.position[2] - np.float32(self._ground_z + 1.2)
             kelvin += np.float32(STRATIFICATION_K_PER_M) * height
@@ -100,27 +105,40 @@ class SurfaceHeat:
 
     def _add_sun_and_sky(self, kelvin: Floats, surface: Surface, hidden: Floats) -> None:
         table, part = self._table, surface.part
-        recent, past = np.zeros(len(part), np.float32), np.zeros(len(part), np.float32)
-        for j in self._bins:
-            facing = dot(surface.normal, tuple(self._sun.direction[j].tolist()))
-            np.maximum(facing, 0, out=facing)
-            facing *= table.direct_k[:, j].take(part)
-            if j == 0:
-                facing *= surface.sunlit
-                kelvin += facing
-            elif EDGES_H[j + 1] <= RECENT_H:
-                recent += facing
-            else:
-                past += facing
-        recent *= 1 - np.float32(self._low_sun * (1 - SHADOW_MEMORY)) * (1 - surface.sunlit)
-        past += recent
-        past *= 1 - np.float32(BLOCKED_SUN) * hidden
-        kelvin += past
+        kelvin += self._sun(surface, hidden)
         open_sky = surface.normal[2] + np.float32(1)
         open_sky *= 1 - hidden
         open_sky *= 0.5
         open_sky *= (table.diffuse_k - table.cooling_k).take(part)
         kelvin += open_sky
+
+    def _sun(self, surface: Surface, hidden: Floats) -> Floats:
+        """Warming (M,), K, by the direct sun of now and before."""
+        part, direct = surface.part, self._table.direct_k
+        now, ground = np.zeros(len(part), np.float32), np.zeros(len(part), np.float32)
+        before = np.zeros(len(part), np.float32)
+        light, weight = self._shadows.light(surface.position)
+        for j in self._bins:
+            facing = dot(surface.normal, tuple(self._sunshine.direction[j].tolist()))
+            np.maximum(facing, 0, out=facing)
+            facing *= direct[:, j].take(part)
+            if j == 0:
+                facing *= surface.sunlit
+                now = facing
+            elif j in BINS:
+                ground += facing * light[:, BINS.index(j)]
+                if EDGES_H[j + 1] <= RECENT_H:
+                    facing *= 1 - np.float32(self._low_sun * (1 - SHADOW_MEMORY)) * (
+                        1 - surface.sunlit
+                    )
+                before += facing
+            else:
+                before += facing
+                ground += facing
+        before *= 1 - np.float32(BLOCKED_SUN) * hidden
+        before += weight * (ground - before)
+        now += before
+        return now
 
     def ground_k(self) -> float:
         """Mean temperature, K, of open level ground: what walls and car doors mirror."""
@@ -128,7 +146,7 @@ class SurfaceHeat:
         rows = np.flatnonzero(table.object_id == 0)
         if not len(rows):
             rows = np.arange(len(table.object_id))
-        up = np.maximum(self._sun.direction[:, 2], 0)
+        up = np.maximum(self._sunshine.direction[:, 2], 0)
         level = table.rest_k + table.diffuse_k - table.cooling_k
         return float((level + 0.7 * (table.direct_k @ up))[rows].mean())
 

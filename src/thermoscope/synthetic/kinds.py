@@ -29,6 +29,11 @@ class Kinds:
         rows: Buildings of a closed street front.
         houses: Detached buildings.
         sheds: Industrial and farm buildings.
+        chairs: Of `objects.furniture.CHAIR_KINDS`.
+        desks: Of `objects.furniture.DESK_KINDS`.
+        shelves: Of `objects.furniture.SHELF_KINDS`.
+        radiators: Of `objects.appliances.RADIATOR_KINDS`.
+        machines: Of `objects.appliances.MACHINE_KINDS`.
     """
 
     cars: tuple[str, ...]
@@ -42,6 +47,11 @@ class Kinds:
     rows: tuple[str, ...]
     houses: tuple[str, ...]
     sheds: tuple[str, ...]
+    chairs: tuple[str, ...]
+    desks: tuple[str, ...]
+    shelves: tuple[str, ...]
+    radiators: tuple[str, ...]
+    machines: tuple[str, ...]
 
 
 KINDS: dict[Family, Kinds] = {
@@ -57,6 +67,11 @@ KINDS: dict[Family, Kinds] = {
         rows=("townhouse", "apartment"),
         houses=("house",),
         sheds=("shed",),
+        chairs=("plain_chair", "swivel_chair"),
+        desks=("panel_desk", "workbench"),
+        shelves=("bookcase", "metal_shelf"),
+        radiators=("panel_radiator",),
+        machines=("lathe", "rack"),
     ),
     "val": Kinds(
         cars=("wagon", "minivan"),
@@ -70,6 +85,11 @@ KINDS: dict[Family, Kinds] = {
         rows=("office",),
         houses=("cottage",),
         sheds=("barn",),
+        chairs=("armchair",),
+        desks=("trestle_desk",),
+        shelves=("cupboard",),
+        radiators=("column_radiator",),
+        machines=("pump", "switchboard"),
     ),
     "test": Kinds(
         cars=("pickup", "coupe"),
@@ -83,6 +103,11 @@ KINDS: dict[Family, Kinds] = {
         rows=("glass_tower", "terrace"),
         houses=("timber_house",),
         sheds=("warehouse",),
+        chairs=("stool",),
+        desks=("round_table",),
+        shelves=("locker",),
+        radiators=("convector",),
+        machines=("boiler", "generator"),
     ),
 }
 

@@ -53,9 +53,7 @@ def _taxonomy(
 ) -> Taxonomy:
     """`members`: class name to the fine classes in it, blank-separated, in the order of the ids."""
     classes = (*leading, *members)
-    ids = {
-        fine: classes.index(label) for label, group in members.items() for fine in group.split()
-    }
+    ids = {fine: classes.index(label) for label, group in members.items() for fine in group.split()}
     return Taxonomy(name, classes, ids, otherwise)
 
 

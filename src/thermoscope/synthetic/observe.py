@@ -32,11 +32,12 @@ from thermoscope.synthetic.thermal import ThermalShader, ThermalView
 from thermoscope.synthetic.trajectory import Trajectory
 from thermoscope.synthetic.truth import StereoTruth, depth_of, occlusion, stereo_truth
 
-__all__ = ["Lens", "Observation", "Settings", "World"]
+__all__ = ["ColourViews", "Lens", "Observation", "Settings", "World"]
 
 Floats = NDArray[np.float64]
 Plane = NDArray[Any]
 Lens = Literal["rectified", "distorted"]
+ColourViews = Literal["stereo", "left", "none"]
 FFC_PERIOD_S = (120.0, 240.0)
 FFC_FREEZE_S = 0.5
 
@@ -97,6 +98,7 @@ class Settings:
         taxonomy: Of the labels.
         lens: Through the real lenses, or rectified.
         noise: False drops the sensor and what depends on the view (mirrors, haze), nothing else.
+        colour: Colour pictures of a sample.
         rate_hz: Frames a second: inertial samples cover the time since the last one.
         visit_s: Length of a visit, s.
     """
@@ -105,6 +107,7 @@ class Settings:
     taxonomy: str
     lens: Lens
     noise: bool
+    colour: ColourViews
     rate_hz: float
     visit_s: float
 
@@ -122,7 +125,7 @@ class Observation:
     """
 
     def __init__(self, world: World, moment: Moment, settings: Settings) -> None:
-        self._world, self.moment, self._settings = world, moment, settings
+        self._world, self.moment, self.settings = world, moment, settings
         self.rig = settings.rig
 
     # -- where and when --------------------------------------------------------------------------
@@ -134,7 +137,7 @@ class Observation:
 
     @cached_property
     def _start_s(self) -> float:
-        return self._world.start_s(self._settings.visit_s)
+        return self._world.start_s(self.settings.visit_s)
 
     @property
     def _path_s(self) -> float:
@@ -168,10 +171,10 @@ class Observation:
         seed = self.moment.place.seed
         samples = imu_samples(
             self._world.path,
-            self._path_s - 1.0 / self._settings.rate_hz,
+            self._path_s - 1.0 / self.settings.rate_hz,
             self._path_s,
             rate_hz=self.rig.imu_rate_hz,
-            noise=ImuNoise() if self._settings.noise else None,
+            noise=ImuNoise() if self.settings.noise else None,
             seed=seed + self.moment.place.visit,
         )
         samples[:, 0] += self._clock_start_ns * 1e-9 - self._start_s
@@ -230,7 +233,7 @@ class Observation:
         """Camera and pose of one thermal view of the rig at `pose`."""
         pair = self.rig.thermal
         place = pose if side == "left" else pose @ pair.T_rectified
-        if self._settings.lens == "rectified":
+        if self.settings.lens == "rectified":
             return (pair.rectified if side == "left" else pair.rectified_right), place
         turn = pair.turns()[0 if side == "left" else 1]
         return (pair.left if side == "left" else pair.right), place @ invert(turn)
@@ -239,7 +242,7 @@ class Observation:
 
     @cached_property
     def _left_heat(self) -> ThermalView:
-        return self._world.thermal.shade(self.left, view_dependent=self._settings.noise)
+        return self._world.thermal.shade(self.left, view_dependent=self.settings.noise)
 
     @property
     def kelvin(self) -> Plane:
@@ -259,14 +262,14 @@ class Observation:
     @property
     def ffc(self) -> bool:
         """Whether either thermal camera repeats a frame because its shutter is closed."""
-        return self._settings.noise and any(
+        return self.settings.noise and any(
             self._schedule(side).frozen(self.moment.time_s) for side in ("left", "right")
         )
 
     def thermal_camera(self, side: str) -> ThermalCameraModel:
         """The sensor model of one side: units of one pair differ, as real ones do."""
         kind = THERMAL_CAMERAS.get(self.rig.sensor)
-        if not self._settings.noise:
+        if not self.settings.noise:
             return kind.without_sensor()
         return kind.pair(self.moment.place.seed % (1 << 31))[0 if side == "left" else 1]
 
@@ -280,7 +283,7 @@ class Observation:
     def _counts(self, side: Literal["left", "right"]) -> Plane:
         camera, schedule = self.thermal_camera(side), self._schedule(side)
         time_s = self.moment.time_s
-        frozen = self._settings.noise and schedule.frozen(time_s)
+        frozen = self.settings.noise and schedule.frozen(time_s)
         shown_s = schedule.shown_s(time_s) if frozen else time_s
         if frozen and shown_s != time_s:
             pose = self._world.path.pose(self._start_s + shown_s)
@@ -288,7 +291,7 @@ class Observation:
         elif side == "left":
             heat = self._left_heat
         else:
-            heat = self._world.thermal.shade(self.right, view_dependent=self._settings.noise)
+            heat = self._world.thermal.shade(self.right, view_dependent=self.settings.noise)
         counts = camera.expose(
             heat.radiance,
             frame_seed=round(shown_s * 1000),
@@ -318,10 +321,10 @@ class Observation:
         return self._colour(self._light(self.left), 2)
 
     def _light(self, view: GBuffer) -> RgbView:
-        return self._world.colour.shade(view, view_dependent=self._settings.noise)
+        return self._world.colour.shade(view, view_dependent=self.settings.noise)
 
     def _colour(self, light: RgbView, camera: int) -> Plane:
-        model = RGB_CAMERAS.get("typical" if self._settings.noise else "ideal")
+        model = RGB_CAMERAS.get("typical" if self.settings.noise else "ideal")
         picture = model.expose(
             light.linear,
             exposure=self._left_light.exposure,
@@ -334,7 +337,7 @@ class Observation:
     @cached_property
     def labels(self) -> Plane:
         """int64 classes of the left thermal view."""
-        return labels_of(self._world.scene, self.left, self._settings.taxonomy)[None]
+        return labels_of(self._world.scene, self.left, self.settings.taxonomy)[None]
 
     @cached_property
     def truth(self) -> StereoTruth:
@@ -343,7 +346,7 @@ class Observation:
         Raises:
             ConfigError: Through distorted lenses there is no disparity along rows.
         """
-        if self._settings.lens != "rectified":
+        if self.settings.lens != "rectified":
             raise ConfigError(
                 "disparity needs rectified views. Render with lens='rectified', or use depth."
             )
@@ -377,20 +380,20 @@ class Observation:
     def sample(self) -> Sample:
         """Every key of the Sample contract that a rendered instant has.
 
-        Rigs without a colour pair have no `rgb_right`; distorted views have no disparity.
+        Rigs without a colour pair have no `rgb_right`; distorted views have no disparity; the
+        settings may leave out colour.
         """
         pair = self.rig.thermal
-        rectified = self._settings.lens == "rectified"
+        rectified = self.settings.lens == "rectified"
         sample: Sample = {
             "name": self.moment.name,
             "counts": self.counts,
             "counts_right": self.counts_right,
             "kelvin": self.kelvin,
-            "rgb": self.rgb,
             "depth": depth_of(self.left)[None],
             "valid": np.ones((1, *self.left.shape), bool),
             "labels": self.labels,
-            "taxonomy": self._settings.taxonomy,
+            "taxonomy": self.settings.taxonomy,
             "K": (pair.rectified if rectified else pair.left).K,
             "K_rgb": (self.rig.rgb.rectified if self.rig.rgb else pair.rectified).K,
             "T_left_right": pair.T_rectified if rectified else pair.T_left_right,
@@ -402,7 +405,9 @@ class Observation:
             "imu": self.imu,
             "ffc": self.ffc,
         }
-        if self.rig.rgb is not None:
+        if self.settings.colour != "none":
+            sample["rgb"] = self.rgb
+        if self.settings.colour == "stereo" and self.rig.rgb is not None:
             sample["rgb_right"] = self.rgb_right
         if rectified:
             sample["disparity"] = self.truth.disparity[None]

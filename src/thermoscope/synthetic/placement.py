@@ -92,10 +92,10 @@ class SceneBuilder:
         self.parts: list[Part] = []
         self.heat: list[HeatSource] = []
         self.lamps: list[Lamp] = []
-        self._vertices: list[Floats] = []
-        self._normals: list[Floats] = []
-        self._faces: list[NDArray[np.int64]] = []
-        self._face_part: list[NDArray[np.int64]] = []
+        self._vertices: list[NDArray[np.float32]] = []
+        self._normals: list[NDArray[np.float32]] = []
+        self._faces: list[NDArray[np.int32]] = []
+        self._face_part: list[NDArray[np.int32]] = []
         self._vertex_count = 0
         self._objects = 0
         self._claims: list[tuple[float, float, float]] = []
@@ -150,22 +150,25 @@ class SceneBuilder:
         turn, origin = pose.turn(), np.array([pose.x, pose.y, z])
         factors = np.broadcast_to(np.asarray(pose.scale, np.float64), 3)
         mesh = model.mesh
-        normals = mesh.normals
+        normals = mesh.normals.reshape(-1, 3).astype(np.float32)
         if np.ptp(factors) > 0:
-            normals = normals / factors
-            normals = normals / np.linalg.norm(normals, axis=-1, keepdims=True)
-        self._append((mesh.vertices * factors) @ turn.T + origin, mesh, normals @ turn.T, first)
+            normals /= factors
+            normals /= np.sqrt((normals * normals).sum(1, keepdims=True))
+        normals = normals @ turn.T.astype(np.float32)
+        self._append((mesh.vertices * factors) @ turn.T + origin, mesh, normals, first)
         self._place_lamps(model, turn, origin, factors, activity, number)
         return number
 
     def _burns(self, lit: Lit, activity: float) -> bool:
         return lit == "always" or (self.lights_on and (lit == "dark" or activity >= RUNNING))
 
-    def _append(self, vertices: Floats, mesh: Mesh, normals: Floats, first_part: int) -> None:
-        self._vertices.append(vertices)
+    def _append(
+        self, vertices: Floats, mesh: Mesh, normals: NDArray[np.float32], first_part: int
+    ) -> None:
+        self._vertices.append(vertices.astype(np.float32))
         self._normals.append(normals)
-        self._faces.append(mesh.faces + self._vertex_count)
-        self._face_part.append(mesh.slot + first_part)
+        self._faces.append((mesh.faces + self._vertex_count).astype(np.int32))
+        self._face_part.append((mesh.slot + first_part).astype(np.int32))
         self._vertex_count += len(vertices)
 
     def _place_lamps(
@@ -220,9 +223,9 @@ class SceneBuilder:
             route: (N, 2) centre line for trajectories, m.
         """
         return Scene(
-            vertices=np.concatenate(self._vertices).astype(np.float32),
-            faces=np.concatenate(self._faces).astype(np.int32),
-            face_part=np.concatenate(self._face_part).astype(np.int32),
+            vertices=np.concatenate(self._vertices),
+            faces=np.concatenate(self._faces),
+            face_part=np.concatenate(self._face_part),
             parts=tuple(self.parts),
             materials=materials_of(self.family),
             conditions=self.conditions,
@@ -234,7 +237,7 @@ class SceneBuilder:
             lamps=tuple(self.lamps),
             indoor=self.indoor,
             name=f"{self.environment}-{self.family}-{self.seed}",
-            corner_normals=np.concatenate(self._normals).astype(np.float32),
+            corner_normals=np.concatenate(self._normals).reshape(-1, 3, 3),
         )
 
 

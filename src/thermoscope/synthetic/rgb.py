@@ -30,7 +30,8 @@ Indices = NDArray[np.intp]
 
 GLOSS_FROM = 0.015  # mirrored share below which gloss is left out
 FACING_GLOSS = 0.12  # of the gloss seen straight on; grazing shows all of it
-PATCH_M = 3.0
+PATCH_M = 3.0  # stains and repairs of the surface
+PATCHY = 2.5  # how sharply they are bounded
 GROUND_ALBEDO = 0.16
 INDOOR_LIGHT = 2e-4  # of scattered light in a room, over the light of its lamps
 
@@ -107,7 +108,9 @@ class RgbShader:
         light = self._arriving(surface, hidden, lamps)
         part = surface.part
         shade = self._texture.sample(part, surface.position, surface.normal, surface.footprint_m)
-        shade += 0.5 * smooth_noise(surface.position, PATCH_M, self._seed + 1)
+        patches = smooth_noise(surface.position, PATCH_M, self._seed + 1)
+        patches *= np.float32(PATCHY)
+        shade += np.tanh(patches, out=patches) * np.float32(0.6)
         shade *= self._contrast.take(part)  # doubled: a tile uses half of its range most of the time
         shade *= 1.7
         shade += 1

@@ -7,6 +7,7 @@ rolling shutter, automatic exposure (`rgb` proposes one).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,6 +37,7 @@ class RgbCameraModel:
         photon_noise: Standard deviation at full white in daylight, share of white; it grows with
             the root of the gain.
         read_noise: Standard deviation in the dark at exposure 1; it grows with the gain.
+        denoising: Blur that the camera applies against noise, px for each factor of 10 in gain.
         gain_limit: Largest exposure: darker scenes stay dark.
 
     Raises:
@@ -46,10 +48,11 @@ class RgbCameraModel:
     vignetting: float = 0.0
     photon_noise: float = 0.0
     read_noise: float = 0.0
+    denoising: float = 0.0
     gain_limit: float = 2500.0
 
     def __post_init__(self) -> None:
-        for name in ("blur_px", "vignetting", "photon_noise", "read_noise"):
+        for name in ("blur_px", "vignetting", "photon_noise", "read_noise", "denoising"):
             if check_finite_number(getattr(self, name), name=name) < 0:
                 raise ConfigError(f"{name} must not be negative, got {getattr(self, name)!r}.")
         if self.vignetting >= 1:
@@ -86,7 +89,10 @@ class RgbCameraModel:
         variance += np.float32((self.read_noise * min(gain, 60.0)) ** 2)
         noise *= np.sqrt(np.maximum(variance, 0), out=variance)
         noise += light
-        return np.asarray(noise)
+        if self.denoising > 0 and gain > 1:
+            size = self.denoising * math.log10(gain)
+            noise = cv2.GaussianBlur(noise, (0, 0), max(size, 0.1), borderType=cv2.BORDER_REFLECT)
+        return np.asarray(noise, np.float32)
 
 
 def _coded(light: Floats) -> Floats:
@@ -115,5 +121,5 @@ RGB_CAMERAS: Registry[RgbCameraModel] = Registry("colour camera")
 RGB_CAMERAS.add("ideal", RgbCameraModel())
 RGB_CAMERAS.add(
     "typical",
-    RgbCameraModel(blur_px=0.8, vignetting=0.25, photon_noise=0.004, read_noise=0.0003),
+    RgbCameraModel(blur_px=0.8, vignetting=0.25, photon_noise=0.004, read_noise=0.0003, denoising=0.25),
 )

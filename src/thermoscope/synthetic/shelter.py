@@ -26,6 +26,7 @@ Points = NDArray[np.floating]
 REACHES_M = (0.5, 2.0, 7.0)
 INDOOR_REACHES_M = (0.2, 0.6, 1.1)  # twice the last stays below a ceiling
 WEIGHTS = (0.45, 0.35, 0.45)  # of each reach; together at most 1 counts
+LEAST_STANDING_M = 0.04  # lower things are ground
 MOST_HIDDEN = 0.95
 MARGIN_M = 70.0  # around the route; what is farther counts as open
 MOST_CELLS = 700  # a side
@@ -39,40 +40,58 @@ class Shelter:
 
     Args:
         scene: The world; parts with `object_id` 0 are its ground.
+
+    Attributes:
+        cell_m: Side of a cell of the maps, m.
+        low_m: (2,) corner of the first cell, m.
+        heights: (rows, columns, 2) lowest and highest thing over the ground in each cell, m;
+            (inf, 0) where nothing stands.
     """
 
     def __init__(self, scene: Scene) -> None:
         self._reaches = INDOOR_REACHES_M if scene.indoor else REACHES_M
         low, high = _extent(scene)
         side = float(max(high[0] - low[0], high[1] - low[1], 1.0))
-        self._cell = max(side / MOST_CELLS, FINEST_CELL_M)
-        self._low = low
-        width, height = (int(np.ceil((high[i] - low[i]) / self._cell)) + 1 for i in range(2))
-        points, ground = _samples(scene, self._cell, low, high)
+        self.cell_m = max(side / MOST_CELLS, FINEST_CELL_M)
+        self.low_m = low
+        width, height = (int(np.ceil((high[i] - low[i]) / self.cell_m)) + 1 for i in range(2))
+        points, ground = _samples(scene, self.cell_m, low, high)
         floor = _floor(points[ground], low, high)
-        columns, rows = _cells(points, low, self._cell)
+        columns, rows = _cells(points, low, self.cell_m)
         inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height) & ~ground
         points, columns, rows = points[inside], columns[inside], rows[inside]
         over = points[:, 2] - _read_floor(floor, points, low)
+        self.heights = _heights(over, rows, columns, (height, width))
         self._maps = np.zeros((height, width, 4), np.float32)
         for layer, reach in enumerate(self._reaches):
-            near = (over > 0.04) & (over < 2.0 * reach)
+            near = (over > LEAST_STANDING_M) & (over < 2.0 * reach)
             built = np.zeros((height, width), np.float32)
             built[rows[near], columns[near]] = 1
-            sigma = max(0.5 * reach / self._cell, 0.5)
+            sigma = max(0.5 * reach / self.cell_m, 0.5)
             self._maps[..., layer] = cv2.GaussianBlur(built, (0, 0), sigma)
         grid = np.indices((height, width), np.float64).reshape(2, -1)[::-1].T
-        centres = low + (grid + 0.5) * self._cell
+        centres = low + (grid + 0.5) * self.cell_m
         self._maps[..., 3] = _read_floor(floor, centres, low).reshape(height, width)
+        self._floor = np.ascontiguousarray(self._maps[..., 3])
+
+    def cells(self, position: XYZ) -> tuple[Floats, Floats]:
+        """Column and row of points (three lines, m) in the maps; whole numbers are centres."""
+        x, y = (
+            (position[i] - np.float32(self.low_m[i])) * np.float32(1 / self.cell_m) for i in (0, 1)
+        )
+        x -= 0.5
+        y -= 0.5
+        return x, y
+
+    def over_ground(self, position: XYZ) -> Floats:
+        """(M,) float32 height of points over the ground, m."""
+        return position[2] - _look_up(self._floor, *self.cells(position))
 
     def hidden(self, position: XYZ) -> Floats:
         """(M,) float32 share of the sky that points (three lines, m) do not see, [0, 0.95]."""
-        x, y, z = position
-        column = (x - np.float32(self._low[0])) * np.float32(1 / self._cell) - np.float32(0.5)
-        row = (y - np.float32(self._low[1])) * np.float32(1 / self._cell) - np.float32(0.5)
-        maps = _look_up(self._maps, column, row)
-        over = z - maps[:, 3]
-        out = np.zeros(len(x), np.float32)
+        maps = _look_up(self._maps, *self.cells(position))
+        over = position[2] - maps[:, 3]
+        out = np.zeros(len(over), np.float32)
         for layer, (reach, weight) in enumerate(zip(self._reaches, WEIGHTS, strict=True)):
             share = 1 - over * np.float32(1 / (1.6 * reach))
             np.clip(share, 0, 1, out=share)
@@ -139,6 +158,22 @@ def _area(first: Points, second: Points) -> Points:
     y = first[:, 2] * second[:, 0] - first[:, 0] * second[:, 2]
     z = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
     return np.asarray(np.sqrt(x * x + y * y + z * z) / 2)
+
+
+def _heights(
+    over: Points,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    shape: tuple[int, int],
+) -> Floats:
+    out = np.zeros((*shape, 2), np.float32)
+    out[..., 0] = np.inf
+    stands = over > LEAST_STANDING_M
+    cell = rows[stands] * shape[1] + columns[stands]
+    flat = out.reshape(-1, 2)
+    np.minimum.at(flat[:, 0], cell, over[stands])
+    np.maximum.at(flat[:, 1], cell, over[stands])
+    return out
 
 
 def _cells(points: Points, low: Points, cell: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -15,15 +15,20 @@ from thermoscope.synthetic.meshes import Mesh
 
 __all__ = [
     "FractalHeight",
+    "GridGround",
     "Path",
     "carve",
     "distance_to_path",
     "smooth_loop",
+    "subdivide",
     "sweep",
     "terrain",
 ]
 
 Floats = NDArray[np.float64]
+
+
+_STRIDE = 8  # points of a path from one coarse point to the next
 
 
 class Path:
@@ -54,11 +59,26 @@ class Path:
         yaw = np.degrees(np.arctan2(-left[..., 0], left[..., 1]))
         return point + left * np.asarray(offset, np.float64)[..., None], yaw
 
-    def distance(self, points: ArrayLike) -> Floats:
-        """Distance of places (..., 2) to the nearest point of the line, m: a little too long."""
-        place = np.asarray(points, np.float64)
-        gap = place[..., None, :] - self.points
-        return np.asarray(np.sqrt((gap * gap).sum(-1).min(-1)))
+    def distance(self, places: ArrayLike) -> Floats:
+        """Distance of places (..., 2) to the line, m: exact within 12 m, a little long beyond."""
+        place = np.asarray(places, np.float64)
+        flat = place.reshape(-1, 2)
+        coarse = self.points[::_STRIDE]
+        squares = (coarse * coarse).sum(1) - 2 * flat @ coarse.T
+        nearest = squares.argmin(1)
+        rest = squares[np.arange(len(flat)), nearest] + (flat * flat).sum(1)
+        away = np.sqrt(np.maximum(rest, 0))
+        pace = self.length_m / (len(self.points) - 1)
+        close = np.flatnonzero(away < 12 + _STRIDE * pace)
+        last = len(self.points) - 1
+        first = nearest[close, None] * _STRIDE + np.arange(-_STRIDE, _STRIDE)
+        first = first % last if self.closed else np.clip(first, 0, last - 1)
+        step = np.diff(self.points, axis=0)[first]
+        gap = flat[close, None] - self.points[first]
+        t = np.clip((gap * step).sum(-1) / (step * step).sum(-1), 0, 1)
+        gap -= step * t[..., None]
+        away[close] = np.sqrt((gap * gap).sum(-1).min(1))
+        return away.reshape(place.shape[:-1])
 
     def _mix(self, values: Floats, way: Floats) -> Floats:
         return np.stack([np.interp(way, self.along, values[:, k]) for k in range(2)], axis=-1)
@@ -191,6 +211,60 @@ def carve(mesh: Mesh, level: Floats, slot: int, *, into: int | None = None) -> M
         ]),
         np.concatenate([slots[~mixed], tip_slot, rest_slot, rest_slot]),
     )  # fmt: skip
+
+
+def subdivide(mesh: Mesh, chosen: NDArray[np.bool_]) -> Mesh:
+    """The same surface with the chosen faces (F,) split into four: for finer carving.
+
+    No vertex moves, so the surface keeps its shape and stays closed along the border.
+    """
+    faces, normals = mesh.faces[chosen], mesh.normals[chosen]
+    middle = [(mesh.vertices[faces[:, i]] + mesh.vertices[faces[:, j]]) / 2 for i, j in _EDGES]
+    count, first = len(faces), len(mesh.vertices)
+    ab, bc, ca = (first + k * count + np.arange(count) for k in range(3))
+    n_ab, n_bc, n_ca = (_unit(normals[:, i] + normals[:, j]) for i, j in _EDGES)
+    a, b, c = faces.T
+    n_a, n_b, n_c = normals[:, 0], normals[:, 1], normals[:, 2]
+    split = [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
+    bent = [(n_a, n_ab, n_ca), (n_ab, n_b, n_bc), (n_ca, n_bc, n_c), (n_ab, n_bc, n_ca)]
+    return Mesh(
+        np.concatenate([mesh.vertices, *middle]),
+        np.concatenate([mesh.faces[~chosen], *(np.stack(t, 1) for t in split)]),
+        np.concatenate([mesh.normals[~chosen], *(np.stack(t, 1) for t in bent)]),
+        np.concatenate([mesh.slot[~chosen], *([mesh.slot[chosen]] * 4)]),
+    )
+
+
+_EDGES = ((0, 1), (1, 2), (2, 0))
+
+
+def _unit(vectors: Floats) -> Floats:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+
+
+class GridGround:
+    """Heights of a terrain grid between its points: where things stand on `terrain`.
+
+    Args:
+        steps: (N,) ascending and even, m; the grid is square.
+        z: (N, N) heights, m; rows run north.
+    """
+
+    def __init__(self, steps: Floats, z: Floats) -> None:
+        self.steps, self.z = steps, z
+
+    def __call__(self, x: ArrayLike, y: ArrayLike) -> Floats:
+        """Height on the same two triangles per cell that `terrain` makes; the edge's outside."""
+        pace = self.steps[1] - self.steps[0]
+        last = len(self.steps) - 1
+        u = np.clip((np.asarray(x, float) - self.steps[0]) / pace, 0, last - 1e-9)
+        v = np.clip((np.asarray(y, float) - self.steps[0]) / pace, 0, last - 1e-9)
+        i, j = v.astype(np.int64), u.astype(np.int64)
+        fu, fv = u - j, v - i
+        a, b, c, d = (self.z[i + p, j + q] for p, q in ((0, 0), (0, 1), (1, 1), (1, 0)))
+        lower = a + fu * (b - a) + fv * (c - b)
+        upper = a + fv * (d - a) + fu * (c - d)
+        return np.asarray(np.where(fu >= fv, lower, upper))
 
 
 def distance_to_path(x: ArrayLike, y: ArrayLike, points: ArrayLike) -> Floats:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from thermoscope.core.errors import ShapeError
 from thermoscope.geometry.camera import Camera
-from thermoscope.geometry.pose import check_pose, invert, transform
+from thermoscope.geometry.pose import check_pose, invert
 from thermoscope.synthetic.raycast import SceneCaster
 from thermoscope.synthetic.scene import GBuffer
 
@@ -23,6 +23,7 @@ __all__ = ["StereoTruth", "depth_of", "disparity_of", "occlusion", "stereo_truth
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+BLOCK = 16384  # points at a time: their intermediates stay in the processor's cache
 SKY_AT_M = 1e5  # rays towards the sky are followed this far
 
 
@@ -110,14 +111,19 @@ def occlusion(
         is a point infinitely far along the ray.
     """
     pose = check_pose(T_world_other, name="T_world_other")
-    # The sky's point stands so far off that its parallax is far below a pixel.
-    points = np.where(
-        view.hit[:, None],
-        view.position_m.astype(np.float64),
-        pose[:3, 3] + SKY_AT_M * view.direction.astype(np.float64),
-    )
-    pixels, in_front = other.project(transform(invert(pose), points))
-    inside = in_front & other.contains(np.nan_to_num(pixels, nan=-9.0))
-    seen = np.zeros(len(points), bool)
-    seen[inside] = caster.visible_from(points[inside], pose[:3, 3], faces=view.face[inside])
+    to_other, centre = invert(pose), pose[:3, 3]
+    seen = np.zeros(len(view.hit), bool)
+    for start in range(0, len(seen), BLOCK):
+        block = slice(start, start + BLOCK)
+        # The sky's point stands so far off that its parallax is far below a pixel.
+        points = np.where(
+            view.hit[block, None],
+            view.position_m[block],
+            centre + SKY_AT_M * view.direction[block].astype(np.float64),
+        )
+        pixels, in_front = other.project(points @ to_other[:3, :3].T + to_other[:3, 3])
+        inside = in_front & other.contains(np.where(in_front[:, None], pixels, -9.0))
+        seen[block][inside] = caster.visible_from(
+            points[inside], centre, faces=view.face[block][inside]
+        )
     return np.asarray(~seen.reshape(view.shape))

@@ -110,7 +110,13 @@ def _trunk(kit: Kit, shape: AnimalShape, fur: int) -> None:
 
 
 def _leg(
-    kit: Kit, shape: AnimalShape, place: tuple[float, float], angle_deg: float, *, back: bool, slot: int
+    kit: Kit,
+    shape: AnimalShape,
+    place: tuple[float, float],
+    angle_deg: float,
+    *,
+    back: bool,
+    slot: int,
 ) -> None:
     top = np.array([*place, shape.shoulder - shape.depth * 0.55])
     a = np.radians(angle_deg)
@@ -134,7 +140,9 @@ def _head(kit: Kit, shape: AnimalShape, angle_deg: float, fur: int, bare: int) -
     h = shape.head
     skull = ellipsoid((h * 0.48, h * 0.22, h * 0.26), rings=6, segments=10).moved(h * 0.22)
     kit.add(skull.turned(tilt, "y").moved(*end), fur)
-    snout = ellipsoid((h * 0.28, h * 0.15, h * 0.15), rings=6, segments=8).moved(h * 0.62, 0, -h * 0.05)
+    snout = ellipsoid((h * 0.28, h * 0.15, h * 0.15), rings=6, segments=8).moved(
+        h * 0.62, 0, -h * 0.05
+    )
     kit.add(snout.turned(tilt, "y").moved(*end), bare)
     for side in (1, -1):
         ear = ellipsoid((shape.ears * 0.2, shape.ears * 0.5, shape.ears * 0.3), rings=5, segments=6)

@@ -149,13 +149,25 @@ def _ground_floor(
     door = kit.slot("door", "wood", Role.HEATED_INTERIOR, tint="door")
     frame = kit.slot("frame", "window_frame", tint=style.trim)
     z = 0.16 if style.floor_m < 4 else 0.0
-    kit.add(box((x - half - 0.1, front - 0.05, z), (x + half + 0.1, front + 0.1, z + tall + 0.1)), frame)
+    kit.add(
+        box((x - half - 0.1, front - 0.05, z), (x + half + 0.1, front + 0.1, z + tall + 0.1)), frame
+    )
     kit.add(box((x - half, front - 0.09, z), (x + half, front, z + tall)), door)
-    kit.add(box((x - half - 0.3, front - 0.7, -0.3), (x + half + 0.3, front, 0.16)), kit.slot("step", "concrete"))
-    kit.add(box((x - half - 0.4, front - 0.9, z + tall + 0.25), (x + half + 0.4, front, z + tall + 0.33)), frame)
+    kit.add(
+        box((x - half - 0.3, front - 0.7, -0.3), (x + half + 0.3, front, 0.16)),
+        kit.slot("step", "concrete"),
+    )
+    kit.add(
+        box(
+            (x - half - 0.4, front - 0.9, z + tall + 0.25), (x + half + 0.4, front, z + tall + 0.33)
+        ),
+        frame,
+    )
     if not shop:
         return
-    glass = kit.slot("shop_window", "glass", Role.GLASS, tint=(2.2, 2.0, 1.7), glow=0.02, lit="dark")
+    glass = kit.slot(
+        "shop_window", "glass", Role.GLASS, tint=(2.2, 2.0, 1.7), glow=0.02, lit="dark"
+    )
     sign = kit.slot("sign", "plastic", tint="door", glow=0.01, lit="dark")
     awning = kit.slot("awning", "fabric", tint="door")
     for k in range(bays):
@@ -165,7 +177,12 @@ def _ground_floor(
         kit.add(box((a - 0.06, front - 0.04, 0.35), (b + 0.06, front + 0.1, 2.66)), frame)
         kit.add(box((a, front - 0.05, 0.45), (b, front + 0.1, 2.6)), glass)
     kit.add(box((-length / 2, front - 0.12, 2.72), (length / 2, front, 3.2)), sign)
-    slope = [(-length / 2, front - 1.2, 2.5), (length / 2, front - 1.2, 2.5), (length / 2, front, 2.95), (-length / 2, front, 2.95)]
+    slope = [
+        (-length / 2, front - 1.2, 2.5),
+        (length / 2, front - 1.2, 2.5),
+        (length / 2, front, 2.95),
+        (-length / 2, front, 2.95),
+    ]
     if rng.uniform() < 0.6:
         kit.add(quads([slope]), awning)
 
@@ -203,7 +220,9 @@ def _roof(
     eaves = 0.45
     hip = depth / 2 if style.roof == "hip" else 0.0
     slope = rise / (depth / 2)
-    roof = prism_roof(length + 2 * eaves, depth + 2 * eaves, rise + eaves * slope, hip=hip, eave=0.14)
+    roof = prism_roof(
+        length + 2 * eaves, depth + 2 * eaves, rise + eaves * slope, hip=hip, eave=0.14
+    )
     kit.add(roof.moved(z=top - eaves * slope + 0.02), cover)
     if style.roof != "hip":
         wall = kit.slot("wall", style.wall, Role.HEATED_INTERIOR, tint="wall")
@@ -218,19 +237,27 @@ def _roof(
         gutter = kit.slot("gutter", "galvanised")
         for y in (-depth / 2 - eaves - 0.08, depth / 2 + eaves - 0.02):
             z = top - eaves * slope
-            kit.add(box((-length / 2 - eaves, y, z), (length / 2 + eaves, y + 0.1, z + 0.1)), gutter)
+            kit.add(
+                box((-length / 2 - eaves, y, z), (length / 2 + eaves, y + 0.1, z + 0.1)), gutter
+            )
 
 
-def _flat_roof(
-    kit: Kit, rng: np.random.Generator, size: tuple[float, float, float]
-) -> None:
+def _flat_roof(kit: Kit, rng: np.random.Generator, size: tuple[float, float, float]) -> None:
     length, depth, top = size
     cover = kit.slot("roof", "bitumen", Role.HEATED_INTERIOR)
     kit.add(box((-length / 2, -depth / 2, top - 0.05), (length / 2, depth / 2, top + 0.02)), cover)
     rim = kit.slot("parapet", "concrete")
     for side in range(4):
         width = length if side % 2 == 0 else depth
-        kit.add(on_side(box((-0.08, -0.08, top - 0.25), (width + 0.08, 0.22, top + 0.5)), side, length, depth), rim)
+        kit.add(
+            on_side(
+                box((-0.08, -0.08, top - 0.25), (width + 0.08, 0.22, top + 0.5)),
+                side,
+                length,
+                depth,
+            ),
+            rim,
+        )
     plant = kit.slot("plant", "painted_metal", Role.MACHINE)
     for _ in range(int(rng.integers(1, 4))):
         x, y = rng.uniform(-0.32, 0.32, 2) * (length, depth)

@@ -11,7 +11,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.synthetic.meshes import Mesh, box, ellipsoid, grid, lathe, loft, merge, outward, tube
+from thermoscope.synthetic.meshes import (
+    Mesh,
+    box,
+    ellipsoid,
+    grid,
+    lathe,
+    loft,
+    merge,
+    outward,
+    tube,
+)
 from thermoscope.synthetic.objects.kit import Kit, LampSpot, Model, rng_of
 from thermoscope.synthetic.scene import Role
 
@@ -163,7 +173,16 @@ def _top_height(shape: CarShape, share: Floats) -> Floats:
     tail_s, tail_z = shape.tail
     knots = [0.0, 0.015, 0.06, cowl_s, (cowl_s + tail_s) / 2, min(tail_s, 0.98), 0.99, 1.0]
     nose, deck = shape.nose, shape.deck
-    heights = [nose - 0.20, nose - 0.06, nose + 0.04, cowl_z, cowl_z + 0.01, tail_z, deck, deck - 0.3]
+    heights = [
+        nose - 0.20,
+        nose - 0.06,
+        nose + 0.04,
+        cowl_z,
+        cowl_z + 0.01,
+        tail_z,
+        deck,
+        deck - 0.3,
+    ]
     return np.interp(share, knots, heights)
 
 
@@ -196,7 +215,9 @@ def _cabin(kit: Kit, shape: CarShape) -> None:
     marks = sorted({0.0, 1.0, *(m for window in shape.pillars for m in window)})
     side = np.array(marks)
     across = np.linspace(1, -1, 6)
-    columns_y = np.concatenate([np.ones(len(side) - 1), across[:-1], -np.ones(len(side) - 1), -across[:-1]])
+    columns_y = np.concatenate(
+        [np.ones(len(side) - 1), across[:-1], -np.ones(len(side) - 1), -across[:-1]]
+    )
     back = np.concatenate([side[:-1], np.ones(5), side[:0:-1], np.zeros(5)])
     height = shape.height
     belt = np.interp(back, [0, 1], [shape.cowl[1], shape.tail[1]]) - 0.03
@@ -267,8 +288,12 @@ def add_wheels(
         rim = kit.slot(f"rim.{number}", "painted_metal", Role.BRAKE, tint=(1.0, 1.0, 1.05))
         cells = np.full((2, segments), rim)
         cells[0] = np.where(np.arange(segments) % 3 < 2, dark, rim)
-        hub = lathe([(p, width * z) for p, z in face], segments=segments, crease_deg=20, slots=cells)
-        wheel = merge([rubber.painted(tyre), hub]).turned(-90, "x").moved(x, half_m - width * 1.02, r)
+        hub = lathe(
+            [(p, width * z) for p, z in face], segments=segments, crease_deg=20, slots=cells
+        )
+        wheel = (
+            merge([rubber.painted(tyre), hub]).turned(-90, "x").moved(x, half_m - width * 1.02, r)
+        )
         kit.add_sorted(wheel if side > 0 else wheel.mirrored())
     for x in axles_m:
         kit.add(box((x - r, -half_m * 0.55, r * 0.6), (x + r, half_m * 0.55, 1.9 * r)), dark)
@@ -281,7 +306,14 @@ def headlights(kit: Kit, x: float, half_m: float, z: float, *, beam: float = 0.1
         lamp = ellipsoid((0.12, 0.19, 0.075), rings=4, segments=8).turned(-20 * side)
         kit.add(lamp.moved(x - 0.09, side * half_m * 0.72, z), lens)
         kit.lamp(
-            LampSpot((x + 0.1, side * half_m * 0.72, z), beam, (1.0, 0.95, 0.85), (0.998, 0.0, -0.06), 24.0, "active")
+            LampSpot(
+                (x + 0.1, side * half_m * 0.72, z),
+                beam,
+                (1.0, 0.95, 0.85),
+                (0.998, 0.0, -0.06),
+                24.0,
+                "active",
+            )
         )
 
 
@@ -298,10 +330,25 @@ def _trim(kit: Kit, shape: CarShape) -> None:
         mirror = ellipsoid((0.07, 0.11, 0.075), rings=4, segments=6)
         x = front - shape.length * (shape.cowl[0] + 0.055)
         kit.add(mirror.moved(x, side * (half + 0.03), shape.cowl[1] + 0.05), paint)
-    kit.add(box((front - 0.06, -half * 0.5, shape.nose - 0.33), (front + 0.012, half * 0.5, shape.nose - 0.17)), dark)
-    kit.add(box((front - 0.05, -half * 0.62, 0.26 + shape.clearance * 0.3), (front + 0.008, half * 0.62, 0.40 + shape.clearance * 0.3)), dark)
+    kit.add(
+        box(
+            (front - 0.06, -half * 0.5, shape.nose - 0.33),
+            (front + 0.012, half * 0.5, shape.nose - 0.17),
+        ),
+        dark,
+    )
+    kit.add(
+        box(
+            (front - 0.05, -half * 0.62, 0.26 + shape.clearance * 0.3),
+            (front + 0.008, half * 0.62, 0.40 + shape.clearance * 0.3),
+        ),
+        dark,
+    )
     kit.add(box((front, -0.26, shape.nose - 0.36), (front + 0.02, 0.26, shape.nose - 0.25)), plate)
-    kit.add(box((-front - 0.02, -0.26, shape.deck - 0.30), (-front + 0.03, 0.26, shape.deck - 0.19)), plate)
+    kit.add(
+        box((-front - 0.02, -0.26, shape.deck - 0.30), (-front + 0.03, 0.26, shape.deck - 0.19)),
+        plate,
+    )
     kit.add(box((-front - 0.02, -half * 0.72, 0.32), (-front + 0.3, half * 0.72, 0.52)), dark)
     pipe = kit.slot("exhaust", "steel", Role.EXHAUST)
     y, z = -half * 0.55, shape.clearance + 0.02

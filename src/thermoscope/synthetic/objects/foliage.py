@@ -93,7 +93,11 @@ def cloud(
         at[:, :2] *= np.clip(1.15 - at[:, 2:], 0.05, 1)
     leaves = scatter(rng, at * radii_m, rng.normal(0, 1, (count, 3)), aim, np.full(2, leaf_m))
     z = np.array([0.25, 0.55]) if cone else np.array([0.35])
-    wide = np.stack([0.68 - z * 0.8, 0.68 - z * 0.8, 0 * z + 0.28], 1) if cone else np.array([[0.68, 0.68, 0.45]])
+    wide = (
+        np.stack([0.68 - z * 0.8, 0.68 - z * 0.8, 0 * z + 0.28], 1)
+        if cone
+        else np.array([[0.68, 0.68, 0.45]])
+    )
     core = lumps(rng, np.outer(z, (0, 0, radii_m[2])), wide * radii_m)
     return merge([leaves, core])
 

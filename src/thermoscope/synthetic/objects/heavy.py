@@ -85,7 +85,13 @@ def _screen(x: float, half: float, low: float, high: float, *, bulge: float = 0.
 def _rear_lights(kit: Kit, x: float, half: float, z: float) -> None:
     tail = kit.slot("tail_light", "lens", tint=TAIL, glow=0.25, lit="active")
     for side in (1, -1):
-        kit.add(box((x - 0.02, side * half * 0.85 - 0.12, z), (x + 0.05, side * half * 0.85 + 0.12, z + 0.3)), tail)
+        kit.add(
+            box(
+                (x - 0.02, side * half * 0.85 - 0.12, z),
+                (x + 0.05, side * half * 0.85 + 0.12, z + 0.3),
+            ),
+            tail,
+        )
 
 
 @lru_cache(maxsize=32)
@@ -120,16 +126,25 @@ def bus(kind: str, variant: int) -> Model:
     if kind == "double_decker":
         kit.add(_screen(front + 0.01, half * 0.88, 2.8, 3.8), glass)
     kit.add(_screen(rear - 0.005, half * 0.8, height - 1.15, height - 0.5), glass)
-    kit.add(box((front - 0.02, -half * 0.6, height - 0.45), (front + 0.05, half * 0.6, height - 0.2)), sign)
+    kit.add(
+        box((front - 0.02, -half * 0.6, height - 0.45), (front + 0.05, half * 0.6, height - 0.2)),
+        sign,
+    )
     kit.add(box((rear - 0.02, -half * 0.75, 0.55), (rear + 0.1, half * 0.75, 1.15)), engine)
     door = kit.slot("door", "glass", Role.GLASS)
     for x in (front - 0.9, front - length * 0.5):
         kit.add(box((x - 0.55, -half - 0.012, 0.38), (x + 0.55, -half + 0.03, belt + 0.9)), door)
-    kit.add(box((rear + 1, -half * 0.6, height), (rear + 3, half * 0.6, height + 0.22)), kit.slot("air_unit", "plastic", Role.MACHINE))
+    kit.add(
+        box((rear + 1, -half * 0.6, height), (rear + 3, half * 0.6, height + 0.22)),
+        kit.slot("air_unit", "plastic", Role.MACHINE),
+    )
     add_wheels(kit, axles, half - 0.02, radius, spokes=8)
     headlights(kit, front + 0.03, half * 1.05, 0.72)
     _rear_lights(kit, rear, half, 0.9)
-    kit.add(tube([(rear + 0.6, half * 0.6, 0.36), (rear - 0.05, half * 0.6, 0.36)], 0.06), kit.slot("exhaust", "steel", Role.EXHAUST))
+    kit.add(
+        tube([(rear + 0.6, half * 0.6, 0.36), (rear - 0.05, half * 0.6, 0.36)], 0.06),
+        kit.slot("exhaust", "steel", Role.EXHAUST),
+    )
     kit.warm((rear, 0.0, 0.9), 0.7, 14.0)
     return kit.model()
 
@@ -144,17 +159,39 @@ def truck(kind: str, variant: int) -> Model:
     kit = Kit(kind, "truck")
     axles = [front - 1.15, rear + 1.5] + ([rear + 2.6] if kind in ("tipper", "tanker") else [])
     panes = np.array([cab + 0.55, front - 0.35])
-    _shell(kit, (cab, front), half * 0.96, (0.45, 1.45, 2.25, 2.75), panes=panes, axles=(axles[:1], radius))
+    _shell(
+        kit,
+        (cab, front),
+        half * 0.96,
+        (0.45, 1.45, 2.25, 2.75),
+        panes=panes,
+        axles=(axles[:1], radius),
+    )
     glass = kit.slot("window", "glass", Role.GLASS)
     kit.add(_screen(front + 0.005, half * 0.86, 1.5, 2.35), glass)
-    kit.add(box((front - 0.02, -half * 0.6, 0.75), (front + 0.03, half * 0.6, 1.3)), kit.slot("grille", "trim", Role.ENGINE))
-    kit.add(box((front - 0.1, -half * 0.95, 0.4), (front + 0.08, half * 0.95, 0.68)), kit.slot("bumper", "plastic", tint=(0.2, 0.2, 0.22)))
+    kit.add(
+        box((front - 0.02, -half * 0.6, 0.75), (front + 0.03, half * 0.6, 1.3)),
+        kit.slot("grille", "trim", Role.ENGINE),
+    )
+    kit.add(
+        box((front - 0.1, -half * 0.95, 0.4), (front + 0.08, half * 0.95, 0.68)),
+        kit.slot("bumper", "plastic", tint=(0.2, 0.2, 0.22)),
+    )
     frame = kit.slot("frame", "rust", tint=(0.3, 0.3, 0.3))
     kit.add(box((rear, -0.45, 0.75), (cab + 0.3, 0.45, 1.0)), frame)
-    kit.add(box((rear + 3.0, half - 0.55, 0.5), (rear + 3.9, half - 0.05, 0.95)), kit.slot("tank", "steel"))
+    kit.add(
+        box((rear + 3.0, half - 0.55, 0.5), (rear + 3.9, half - 0.05, 0.95)),
+        kit.slot("tank", "steel"),
+    )
     mirrors = kit.slot("mirror", "trim")
     for side in (1, -1):
-        kit.add(box((front - 0.25, side * (half + 0.12) - 0.1, 1.6), (front - 0.15, side * (half + 0.12) + 0.1, 2.2)), mirrors)
+        kit.add(
+            box(
+                (front - 0.25, side * (half + 0.12) - 0.1, 1.6),
+                (front - 0.15, side * (half + 0.12) + 0.1, 2.2),
+            ),
+            mirrors,
+        )
     _LOADS[kind](kit, rear, cab - 0.12, half)
     add_wheels(kit, axles, half - 0.03, radius, spokes=8)
     headlights(kit, front + 0.06, half, 0.85)
@@ -190,9 +227,24 @@ def _flat_load(kit: Kit, rear: float, front: float, half: float) -> None:
 
 
 def _tank_load(kit: Kit, rear: float, front: float, half: float) -> None:
-    body = lathe([(0, 0), (0.75, 0.02), (1.1, 0.25), (1.1, front - rear - 0.25), (0.75, front - rear - 0.02), (0, front - rear)], segments=24)
-    kit.add(body.turned(90, "y").scaled(1, 1, 0.9).moved(rear, 0, 2.1), kit.slot("tank", "painted_metal", tint="load"))
-    kit.add(box((rear + 0.4, -0.25, 3.05), (front - 0.4, 0.25, 3.15)), kit.slot("walk", "galvanised"))
+    body = lathe(
+        [
+            (0, 0),
+            (0.75, 0.02),
+            (1.1, 0.25),
+            (1.1, front - rear - 0.25),
+            (0.75, front - rear - 0.02),
+            (0, front - rear),
+        ],
+        segments=24,
+    )
+    kit.add(
+        body.turned(90, "y").scaled(1, 1, 0.9).moved(rear, 0, 2.1),
+        kit.slot("tank", "painted_metal", tint="load"),
+    )
+    kit.add(
+        box((rear + 0.4, -0.25, 3.05), (front - 0.4, 0.25, 3.15)), kit.slot("walk", "galvanised")
+    )
 
 
 def _tipper_load(kit: Kit, rear: float, front: float, half: float) -> None:
@@ -204,9 +256,16 @@ def _tipper_load(kit: Kit, rear: float, front: float, half: float) -> None:
             kit.add(box((x, y - 0.03, 1.2), (x + 0.1, y + 0.11, 2.52)), wall)
     kit.add(box((front - 0.08, -half, 1.25), (front, half, 2.9)), wall)
     kit.add(box((rear, -half, 1.25), (rear + 0.06, half, 2.35)), wall)
-    x, y = np.meshgrid(np.linspace(rear + 0.06, front - 0.08, 9), np.linspace(-half + 0.08, half - 0.08, 7))
+    x, y = np.meshgrid(
+        np.linspace(rear + 0.06, front - 0.08, 9), np.linspace(-half + 0.08, half - 0.08, 7)
+    )
     heap = 2.0 + 0.7 * np.cos((x - x.mean()) / 1.9) * np.cos(y * 1.2)
     kit.add(grid(np.stack([x, y, heap], -1), crease_deg=60), kit.slot("gravel", "gravel"))
 
 
-_LOADS = {"box_truck": _box_load, "flatbed": _flat_load, "tanker": _tank_load, "tipper": _tipper_load}
+_LOADS = {
+    "box_truck": _box_load,
+    "flatbed": _flat_load,
+    "tanker": _tank_load,
+    "tipper": _tipper_load,
+}

@@ -24,7 +24,6 @@ def rock(variant: int, *, mossy: bool = False) -> Model:
         normal /= np.linalg.norm(normal)
         over = np.maximum(points @ normal - rng.uniform(0.55, 0.88), 0)
         points -= over[:, None] * normal
-    points *= 1 + rng.normal(0, 0.012, (len(points), 1))
     shaped = type(mesh)(points * radii, mesh.faces, mesh.normals, mesh.slot)
     material = "moss_rock" if mossy else "rock"
     kit.add(crease(shaped, 25).moved(z=radii[2] * 0.45), kit.slot("rock", material, tint="rock"))
@@ -63,6 +62,8 @@ def stump(variant: int) -> Model:
 def hay_bale() -> Model:
     """A round bale of hay, 1.3 m across, its axis along y."""
     kit = Kit("hay_bale", "crop")
-    body = lathe([(0, -0.6), (0.62, -0.6), (0.65, -0.5), (0.65, 0.5), (0.62, 0.6), (0, 0.6)], segments=20)
+    body = lathe(
+        [(0, -0.6), (0.62, -0.6), (0.65, -0.5), (0.65, 0.5), (0.62, 0.6), (0, 0.6)], segments=20
+    )
     kit.add(body.turned(90, "x").moved(z=0.63), kit.slot("hay", "dry_grass"))
     return kit.model()

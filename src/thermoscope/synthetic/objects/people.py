@@ -70,7 +70,15 @@ _STILL: dict[str, tuple[tuple[float, float, float, float], tuple[float, float, f
     "lie": ((8, 12, 18, 20), (20, 42, -6, 35)),
     "crouch": ((112, 128, 55, 40), (88, 118, 50, 48)),
 }
-_LEAN = {"walk": 3.0, "stand": 0.0, "talk": 1.0, "sit": -4.0, "ride": 32.0, "lie": 0.0, "crouch": 24.0}
+_LEAN = {
+    "walk": 3.0,
+    "stand": 0.0,
+    "talk": 1.0,
+    "sit": -4.0,
+    "ride": 32.0,
+    "lie": 0.0,
+    "crouch": 24.0,
+}
 
 
 @lru_cache(maxsize=160)
@@ -102,15 +110,25 @@ def person(outfit: str, posture: str, variant: int) -> Model:
         _skirt(kit, wear, (left, right), posture)
     if wear.pack:
         pack = ellipsoid((0.13, 0.17, 0.24), rings=8, segments=10)
-        kit.add(_leaned(pack.moved(-0.21, 0, 1.22), lean), kit.slot("pack", "fabric", Role.CLOTHING, tint=(0.15, 0.2, 0.12)))
+        kit.add(
+            _leaned(pack.moved(-0.21, 0, 1.22), lean),
+            kit.slot("pack", "fabric", Role.CLOTHING, tint=(0.15, 0.2, 0.12)),
+        )
     model = kit.model()
     return _grounded(model, posture, min(low), float(rng.uniform(0.93, 1.06)))
 
 
-def _stride(phase: float, swing: float) -> tuple[tuple[float, float, float, float], tuple[float, float, float, float]]:
+def _stride(
+    phase: float, swing: float
+) -> tuple[tuple[float, float, float, float], tuple[float, float, float, float]]:
     def half(angle: float) -> tuple[float, float, float, float]:
         knee = 6 + 42 * max(0.0, -np.sin(angle - 0.9)) * (np.cos(angle) > -0.9)
-        return swing * np.sin(angle), knee, -0.8 * swing * np.sin(angle), 14 + 10 * max(0, -np.sin(angle))
+        return (
+            swing * np.sin(angle),
+            knee,
+            -0.8 * swing * np.sin(angle),
+            14 + 10 * max(0, -np.sin(angle)),
+        )
 
     return half(phase), half(phase + np.pi)
 
@@ -187,7 +205,9 @@ def _trunk(kit: Kit, wear: Outfit, lean: float, stout: float) -> None:
 
 def _arm(kit: Kit, wear: Outfit, angles: tuple[float, ...], side: int, lean: float) -> None:
     tilt = np.radians(lean)
-    shoulder = np.array([0.51 * np.sin(tilt), side * (0.185 + wear.bulk * 0.6), 0.92 + 0.48 * np.cos(tilt)])
+    shoulder = np.array(
+        [0.51 * np.sin(tilt), side * (0.185 + wear.bulk * 0.6), 0.92 + 0.48 * np.cos(tilt)]
+    )
     elbow = _swing(shoulder, angles[2], 0.29, side * 0.16)
     wrist = _swing(elbow, angles[2] + angles[3], 0.25, side * 0.0)
     cloth = kit.slot("top", wear.material, Role.CLOTHING, tint="top")
@@ -200,7 +220,9 @@ def _arm(kit: Kit, wear: Outfit, angles: tuple[float, ...], side: int, lean: flo
     kit.add(tube(path[:covered], bare[:covered] + 0.012 + wear.bulk * 0.4, segments=7), cloth)
     ball = 0.058 + wear.bulk * 0.4
     kit.add(ellipsoid((ball, ball, ball), rings=4, segments=8).moved(*shoulder), cloth)
-    hand = ellipsoid((0.03, 0.022, 0.075), rings=4, segments=6).turned(-(angles[2] + angles[3]), "y")
+    hand = ellipsoid((0.03, 0.022, 0.075), rings=4, segments=6).turned(
+        -(angles[2] + angles[3]), "y"
+    )
     kit.add(hand.moved(*(wrist + 0.055 * _swing(np.zeros(3), angles[2] + angles[3], 1.0))), skin)
 
 
@@ -211,7 +233,9 @@ def _head(kit: Kit, wear: Outfit, lean: float, look_deg: float) -> None:
     kit.add(tube([neck - (0, 0, 0.04), neck + (0.012, 0, 0.09)], 0.055, segments=8), skin)
     at = neck + (0.022, 0.0, 0.165)
     parts = [(ellipsoid((0.098, 0.077, 0.125), rings=8, segments=10), skin)]
-    parts.append((ellipsoid((0.022, 0.014, 0.02), rings=4, segments=6).moved(0.098, 0, -0.01), skin))
+    parts.append(
+        (ellipsoid((0.022, 0.014, 0.02), rings=4, segments=6).moved(0.098, 0, -0.01), skin)
+    )
     if wear.head == "hood":
         hood = ellipsoid((0.118, 0.105, 0.142), rings=9, segments=12).moved(-0.032, 0, 0.008)
         parts.append((hood, kit.slot("hood", wear.material, Role.CLOTHING, tint="top")))

@@ -49,7 +49,9 @@ def street_lamp(variant: int) -> Model:
     arc = np.linspace(0, np.pi / 2, 6)
     arm = np.stack([reach * np.sin(arc) ** 1.5, 0 * arc, height - 0.5 + 0.5 * np.sin(arc)], 1)
     kit.add(tube(arm, 0.045, segments=6), metal)
-    kit.add(ellipsoid((0.36, 0.15, 0.09), rings=6, segments=10).moved(reach + 0.2, 0, height), metal)
+    kit.add(
+        ellipsoid((0.36, 0.15, 0.09), rings=6, segments=10).moved(reach + 0.2, 0, height), metal
+    )
     head = box((reach - 0.05, -0.1, height - 0.09), (reach + 0.45, 0.1, height - 0.06))
     kit.add(head, kit.slot("lamp", "lens", Role.MACHINE, tint=(1, 0.85, 0.6), glow=0.7, lit="dark"))
     # 9 klm into a cone of 70 degrees: 2.2 kcd against the 100 klx of the noon sun
@@ -71,7 +73,9 @@ def utility_pole(variant: int) -> Model:
             kit.add(insulator.moved(0, y, z + 0.06), kit.slot("insulator", "ceramic"))
     if variant % 2 == 0:
         can = lathe([(0, 0), (0.25, 0.02), (0.25, 0.75), (0, 0.8)], segments=12)
-        kit.add(can.moved(0.38, 0, height - 2.6), kit.slot("transformer", "painted_metal", Role.MACHINE))
+        kit.add(
+            can.moved(0.38, 0, height - 2.6), kit.slot("transformer", "painted_metal", Role.MACHINE)
+        )
     return kit.model()
 
 
@@ -84,7 +88,9 @@ def traffic_light(variant: int) -> Model:
     kit.add(lathe(_post(3.5, 0.07), segments=9), metal)
     places = [(0.1, 0.0, 3.05)]
     if variant % 2:
-        kit.add(tube([(0, 0, 3.3), (0, 0, 5.3), (0, 0.4, 5.6), (0, 3.4, 5.7)], 0.06, segments=7), metal)
+        kit.add(
+            tube([(0, 0, 3.3), (0, 0, 5.3), (0, 0.4, 5.6), (0, 3.4, 5.7)], 0.06, segments=7), metal
+        )
         places.append((0.1, 3.2, 5.35))
     burning = variant % 3
     for x, y, z in places:
@@ -95,7 +101,9 @@ def traffic_light(variant: int) -> Model:
             lens = kit.slot(f"lens_{k}", "lens", Role.MACHINE, tint=colour, glow=0.8 if on else 0.0)
             disc = ellipsoid((0.03, 0.1, 0.1), rings=6, segments=10)
             kit.add(disc.moved(x + 0.1, y, z + 0.3 - 0.3 * k), lens)
-            visor = tube([(x + 0.08, y, z + 0.41 - 0.3 * k), (x + 0.26, y, z + 0.40 - 0.3 * k)], 0.02)
+            visor = tube(
+                [(x + 0.08, y, z + 0.41 - 0.3 * k), (x + 0.26, y, z + 0.40 - 0.3 * k)], 0.02
+            )
             kit.add(visor.scaled(1, 1, 1), housing)
     return kit.model()
 
@@ -109,7 +117,9 @@ def _plate(sides: int, radius: float, turn_deg: float = 0.0) -> np.ndarray:
 def traffic_sign(kind: str) -> Model:
     """A sign of a kind in `SIGNS` on a post, looking along +x."""
     kit = Kit(f"sign_{kind}", "traffic_sign")
-    kit.add(lathe(_post(2.75, 0.035), segments=8), kit.slot("post", "galvanised", class_name="pole"))
+    kit.add(
+        lathe(_post(2.75, 0.035), segments=8), kit.slot("post", "galvanised", class_name="pole")
+    )
     red, white, blue = (0.65, 0.03, 0.03), (1.0, 1.0, 1.0), (0.03, 0.12, 0.5)
     shape, rim, field = {
         "stop": (_plate(8, 0.38, 22.5), red, red),
@@ -122,7 +132,9 @@ def traffic_sign(kind: str) -> Model:
     for scale, tint, name, x in ((1.0, rim, "rim", 0.0), (0.80, field, "field", 0.012)):
         plate = extrude(shape * scale, 0.02).turned(90, "x").turned(90)
         kit.add(plate.moved(0.04 + x, 0, 2.4), kit.slot(name, "painted_metal", tint=tint))
-    marks = kit.slot("mark", "painted_metal", tint=(1, 1, 1) if field != white else (0.05, 0.05, 0.05))
+    marks = kit.slot(
+        "mark", "painted_metal", tint=(1, 1, 1) if field != white else (0.05, 0.05, 0.05)
+    )
     for k, (half, z) in enumerate(((0.16, 2.44), (0.12, 2.34))):
         if kind != "yield":
             kit.add(box((0.07, -half, z - 0.03), (0.08, half, z + 0.03 + 0.02 * k)), marks)
@@ -169,7 +181,10 @@ def car_stop(variant: int) -> Model:
     kit.add(loft(np.array(ends), crease_deg=20), slot)
     if variant % 2 == 0:
         for y in (-0.6, 0.0, 0.6):
-            kit.add(box((-0.07, y - 0.12, 0.05), (0.07, y + 0.12, 0.125)), kit.slot("mark", "road_paint", tint=(1.4, 1.1, 0.2)))
+            kit.add(
+                box((-0.07, y - 0.12, 0.05), (0.07, y + 0.12, 0.125)),
+                kit.slot("mark", "road_paint", tint=(1.4, 1.1, 0.2)),
+            )
     return kit.model()
 
 
@@ -213,11 +228,30 @@ def bin_(variant: int) -> Model:
     """A litter bin, or a wheeled dustbin."""
     kit = Kit("bin", "street_furniture")
     if variant % 2:
-        body = kit.slot("body", "plastic", tint=((0.1, 0.25, 0.12), (0.12, 0.12, 0.13))[variant % 4 // 2])
-        kit.add(loft([[[-0.2 * s, -0.22 * s, z], [0.22 * s, -0.22 * s, z], [0.22 * s, 0.22 * s, z], [-0.2 * s, 0.22 * s, z]] for s, z in ((1.0, 0.06), (1.25, 0.95))], crease_deg=10), body)
+        body = kit.slot(
+            "body", "plastic", tint=((0.1, 0.25, 0.12), (0.12, 0.12, 0.13))[variant % 4 // 2]
+        )
+        kit.add(
+            loft(
+                [
+                    [
+                        [-0.2 * s, -0.22 * s, z],
+                        [0.22 * s, -0.22 * s, z],
+                        [0.22 * s, 0.22 * s, z],
+                        [-0.2 * s, 0.22 * s, z],
+                    ]
+                    for s, z in ((1.0, 0.06), (1.25, 0.95))
+                ],
+                crease_deg=10,
+            ),
+            body,
+        )
         kit.add(box((-0.32, -0.3, 0.95), (0.32, 0.3, 1.03)), body)
     else:
-        kit.add(lathe([(0.2, 0), (0.24, 0.8), (0.27, 0.82), (0.2, 0.9), (0, 0.92)], segments=14), kit.slot("body", "painted_metal", tint=(0.2, 0.3, 0.22)))
+        kit.add(
+            lathe([(0.2, 0), (0.24, 0.8), (0.27, 0.82), (0.2, 0.9), (0, 0.92)], segments=14),
+            kit.slot("body", "painted_metal", tint=(0.2, 0.3, 0.22)),
+        )
     return kit.model()
 
 
@@ -226,8 +260,14 @@ def bollard(variant: int) -> Model:
     """A bollard."""
     kit = Kit("bollard", "pole")
     tall = 0.85 + 0.1 * (variant % 3)
-    kit.add(lathe([(0.075, 0), (0.075, tall - 0.1), (0.05, tall), (0, tall)], segments=10), kit.slot("post", "cast_iron"))
-    kit.add(lathe([(0.078, tall - 0.28), (0.078, tall - 0.18)], segments=10), kit.slot("band", "reflective"))
+    kit.add(
+        lathe([(0.075, 0), (0.075, tall - 0.1), (0.05, tall), (0, tall)], segments=10),
+        kit.slot("post", "cast_iron"),
+    )
+    kit.add(
+        lathe([(0.078, tall - 0.28), (0.078, tall - 0.18)], segments=10),
+        kit.slot("band", "reflective"),
+    )
     return kit.model()
 
 
@@ -235,8 +275,25 @@ def bollard(variant: int) -> Model:
 def hydrant(variant: int) -> Model:
     """A fire hydrant: cold water inside."""
     kit = Kit("hydrant", "street_furniture")
-    red = kit.slot("body", "painted_metal", Role.COLD, tint=((0.8, 0.06, 0.05), (1.0, 0.8, 0.1))[variant % 2])
-    kit.add(lathe([(0.15, 0), (0.15, 0.06), (0.1, 0.1), (0.1, 0.5), (0.13, 0.53), (0.12, 0.62), (0.05, 0.72), (0, 0.73)], segments=12), red)
+    red = kit.slot(
+        "body", "painted_metal", Role.COLD, tint=((0.8, 0.06, 0.05), (1.0, 0.8, 0.1))[variant % 2]
+    )
+    kit.add(
+        lathe(
+            [
+                (0.15, 0),
+                (0.15, 0.06),
+                (0.1, 0.1),
+                (0.1, 0.5),
+                (0.13, 0.53),
+                (0.12, 0.62),
+                (0.05, 0.72),
+                (0, 0.73),
+            ],
+            segments=12,
+        ),
+        red,
+    )
     kit.add(tube([(0, -0.2, 0.4), (0, 0.2, 0.4)], 0.055, segments=8), red)
     return kit.model()
 
@@ -246,9 +303,15 @@ def cabinet(variant: int) -> Model:
     """A switch cabinet that is warm inside."""
     kit = Kit("cabinet", "street_furniture")
     tall, wide = 1.1 + 0.15 * (variant % 3), 0.6 + 0.2 * (variant % 2)
-    kit.add(box((-0.22, -wide, 0.1), (0.22, wide, tall)), kit.slot("body", "painted_metal", Role.MACHINE, tint=(0.55, 0.6, 0.52)))
+    kit.add(
+        box((-0.22, -wide, 0.1), (0.22, wide, tall)),
+        kit.slot("body", "painted_metal", Role.MACHINE, tint=(0.55, 0.6, 0.52)),
+    )
     kit.add(box((-0.25, -wide - 0.03, 0), (0.25, wide + 0.03, 0.1)), kit.slot("foot", "concrete"))
-    kit.add(box((-0.26, -wide - 0.04, tall), (0.26, wide + 0.04, tall + 0.05)), kit.slot("cap", "painted_metal", tint=(0.5, 0.55, 0.5)))
+    kit.add(
+        box((-0.26, -wide - 0.04, tall), (0.26, wide + 0.04, tall + 0.05)),
+        kit.slot("cap", "painted_metal", tint=(0.5, 0.55, 0.5)),
+    )
     return kit.model()
 
 
@@ -256,7 +319,10 @@ def cabinet(variant: int) -> Model:
 def bus_shelter(variant: int) -> Model:
     """A glazed shelter open towards +x."""
     kit = Kit("bus_shelter", "building")
-    frame, glass = kit.slot("frame", "painted_metal", tint=(0.25, 0.27, 0.3)), kit.slot("pane", "glass", Role.GLASS)
+    frame, glass = (
+        kit.slot("frame", "painted_metal", tint=(0.25, 0.27, 0.3)),
+        kit.slot("pane", "glass", Role.GLASS),
+    )
     for x, y in ((-0.6, -1.9), (-0.6, 0), (-0.6, 1.9), (0.5, -1.9), (0.5, 1.9)):
         kit.add(box((x - 0.04, y - 0.04, 0), (x + 0.04, y + 0.04, 2.4)), frame)
     kit.add(box((-0.8, -2.1, 2.4), (0.9, 2.1, 2.5)), frame)

@@ -18,7 +18,7 @@ from thermoscope.synthetic.objects.foliage import cloud, lumps, scatter
 from thermoscope.synthetic.objects.kit import Kit, Model, rng_of
 from thermoscope.synthetic.scene import Role
 
-__all__ = ["TREE_KINDS", "bush", "forest_edge", "hedge", "tree", "tuft"]
+__all__ = ["TREE_KINDS", "bush", "forest_edge", "grove", "hedge", "tree", "tuft"]
 
 Floats = NDArray[np.float64]
 
@@ -59,18 +59,18 @@ class TreeShape:
 
 
 TREE_KINDS: dict[str, TreeShape] = {
-    "maple": TreeShape((7, 12), 0.26, 0.52, (0.6, 1.0, 1.0, 0.8, 0.35), (20, 75), 19, (0.21, 0.20)),
-    "poplar": TreeShape((11, 17), 0.14, 0.17, (0.7, 1.0, 1.0, 0.8, 0.3), (62, 78), 20, (0.2, 0.2)),
+    "maple": TreeShape((7, 12), 0.26, 0.52, (0.6, 1.0, 1.0, 0.8, 0.35), (20, 75), 19, (0.17, 0.17)),
+    "poplar": TreeShape((11, 17), 0.14, 0.17, (0.7, 1.0, 1.0, 0.8, 0.3), (62, 78), 20, (0.15, 0.16)),
     "spruce": TreeShape(
-        (8, 17), 0.08, 0.25, (1.0, 0.85, 0.62, 0.38, 0.08), (-12, 25), 34, (0.11, 0.34),
+        (8, 17), 0.08, 0.25, (1.0, 0.85, 0.62, 0.38, 0.08), (-12, 25), 34, (0.085, 0.25),
         droop=0.45, trunk=0.016, leaf="needle", evergreen=True,
     ),
     "birch": TreeShape(
-        (9, 15), 0.28, 0.28, (0.7, 1.0, 0.95, 0.7, 0.3), (40, 70), 18, (0.15, 0.17),
+        (9, 15), 0.28, 0.28, (0.7, 1.0, 0.95, 0.7, 0.3), (40, 70), 18, (0.13, 0.15),
         droop=0.35, trunk=0.013, bark="birch_bark",
     ),
     "pine": TreeShape(
-        (10, 16), 0.52, 0.48, (0.6, 0.9, 1.0, 0.9, 0.6), (5, 50), 14, (0.13, 0.28),
+        (10, 16), 0.52, 0.48, (0.6, 0.9, 1.0, 0.9, 0.6), (5, 50), 14, (0.10, 0.23),
         trunk=0.02, leaf="needle", evergreen=True,
     ),
     "willow": TreeShape(
@@ -78,14 +78,14 @@ TREE_KINDS: dict[str, TreeShape] = {
         trunk=0.032, density=0.0,
     ),
     "cypress": TreeShape(
-        (7, 13), 0.04, 0.11, (0.8, 1.0, 0.95, 0.7, 0.2), (70, 82), 22, (0.13, 0.24),
+        (7, 13), 0.04, 0.11, (0.8, 1.0, 0.95, 0.7, 0.2), (70, 82), 22, (0.10, 0.19),
         leaf="needle", evergreen=True,
     ),
 }  # fmt: skip
 
 
 @lru_cache(maxsize=128)
-def tree(kind: str, variant: int, *, leaves: bool = True, leaf_count: int = 1600) -> Model:
+def tree(kind: str, variant: int, *, leaves: bool = True, leaf_count: int = 2000) -> Model:
     """A tree of a kind in `TREE_KINDS`.
 
     Args:
@@ -108,11 +108,11 @@ def tree(kind: str, variant: int, *, leaves: bool = True, leaf_count: int = 1600
         slot = kit.slot("leaf", shape.leaf, Role.LEAF, tint="leaf")
         kit.add(_foliage(rng, shape, second, height, leaf_count), slot)
     else:
-        twigs = second
         kit.add(_sticks(second, 3), wood)
-        for _ in range(1 if leaf_count < 1200 else 2):
-            twigs = _twigs(rng, shape, twigs, count=3, share=0.6)
-            kit.add(_sticks(twigs, 3), wood)
+        third = _twigs(rng, shape, second, count=4, share=0.7)
+        kit.add(_blades(rng, third), wood)
+        if leaf_count >= 1000:
+            kit.add(_blades(rng, _twigs(rng, shape, third, count=3, share=0.6)), wood)
     return kit.model()
 
 
@@ -179,6 +179,20 @@ def _twigs(
 
 def _sticks(limbs: _Limbs, segments: int) -> Mesh:
     return tubes(limbs.start, limbs.end, limbs.radius, limbs.radius * 0.35, segments=segments)
+
+
+def _blades(rng: np.random.Generator, limbs: _Limbs) -> Mesh:
+    """Thin twigs, one triangle each."""
+    axis = limbs.end - limbs.start
+    side = np.cross(axis, rng.normal(0, 1, axis.shape))
+    side *= (np.maximum(limbs.radius, 0.009) / np.linalg.norm(side, axis=1))[:, None]
+    corners = np.stack([limbs.start - side, limbs.start + side, limbs.end], axis=1)
+    normal = np.cross(side, axis)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    count = len(axis)
+    faces = np.arange(3 * count).reshape(-1, 3)
+    shown = np.repeat(normal[:, None], 3, axis=1)
+    return Mesh(corners.reshape(-1, 3), faces, shown, np.zeros(count, np.int64))
 
 
 def _foliage(
@@ -257,27 +271,50 @@ def hedge(variant: int, *, length_m: float = 4.0) -> Model:
     facing = np.where((face == 0)[:, None], (0, 0, 1.0), np.stack([0 * x, side, 0 * x + 0.2], 1))
     slot = kit.slot("leaf", "leaf", Role.LEAF, tint="leaf")
     kit.add(scatter(rng, at, rng.normal(0, 1, (count, 3)), facing, np.array([0.09, 0.09])), slot)
-    inside = box((0.08 - length_m / 2, 0.05 - depth, 0), (length_m / 2 - 0.08, depth - 0.05, height - 0.04))
+    inside = box(
+        (0.08 - length_m / 2, 0.05 - depth, 0), (length_m / 2 - 0.08, depth - 0.05, height - 0.04)
+    )
     kit.add(inside, slot)
     return kit.model()
 
 
 @lru_cache(maxsize=16)
 def forest_edge(variant: int, *, leaves: bool = True, needle: bool = False) -> Model:
-    """A row of far trees along x, 40 m long, 7-14 m high: a few large cards each."""
-    rng, kit = rng_of("forest_edge", variant), Kit("forest_edge", "tree")
+    """A ragged row of far trees along x, 40 m long: a few large leaves each."""
+    rng = rng_of("forest_edge", variant)
+    places = np.column_stack([rng.uniform(-21, 21, 15), rng.uniform(-9, 9, 15)])
+    return _far_trees("forest_edge", rng, places, leaves=leaves, needle=needle)
+
+
+@lru_cache(maxsize=16)
+def grove(variant: int, *, leaves: bool = True, needle: bool = False) -> Model:
+    """A dense patch of trees 18 m across, for views from far above."""
+    rng = rng_of("grove", variant)
+    places = rng.uniform(-8, 8, (11, 2))
+    return _far_trees("grove", rng, places, leaves=leaves, needle=needle)
+
+
+def _far_trees(
+    name: str, rng: np.random.Generator, places: Floats, *, leaves: bool, needle: bool
+) -> Model:
+    kit = Kit(name, "tree")
     leaf = kit.slot("leaf", "needle" if needle else "leaf", Role.LEAF, tint="leaf")
     wood = kit.slot("trunk", "bark")
-    for x in np.arange(-20, 20, 3.1) + rng.normal(0, 0.9, 13):
-        height, y = float(rng.uniform(7, 14)), float(rng.uniform(-4, 4))
+    for x, y in places.tolist():
+        height = float(rng.uniform(5, 14))
         kit.add(tube([(x, y, -0.5), (x, y, height * 0.7)], [0.22, 0.08], segments=4), wood)
         if not (leaves or needle):
-            n = 26
-            root = np.column_stack([np.full(n, x), np.full(n, y), rng.uniform(0.3, 0.7, n) * height])
-            tip = root + rng.normal(0, 1, (n, 3)) * (1.3, 1.3, 0.6) + (0, 0, 0.22 * height)
-            kit.add(tubes(root, tip, np.full(n, 0.06), np.full(n, 0.02), segments=3), wood)
+            kit.add(_bare_crown(rng, (x, y), height), wood)
             continue
         wide = height * (0.2 if needle else 0.3)
-        crown = cloud(rng, (wide, wide, height * 0.82), 64, 0.55 if needle else 0.66, cone=needle)
+        radii, leaf_m = (wide, wide, height * 0.82), 0.55 if needle else 0.66
+        crown = cloud(rng, radii, 64, leaf_m, cone=needle)
         kit.add(crown.moved(x, y, height * 0.16), leaf)
     return kit.model()
+
+
+def _bare_crown(rng: np.random.Generator, at: tuple[float, float], height: float) -> Mesh:
+    count = 26
+    root = np.column_stack([np.tile(at, (count, 1)), rng.uniform(0.3, 0.7, count) * height])
+    tip = root + rng.normal(0, 1, (count, 3)) * (1.3, 1.3, 0.6) + (0, 0, 0.22 * height)
+    return tubes(root, tip, np.full(count, 0.06), np.full(count, 0.02), segments=3)

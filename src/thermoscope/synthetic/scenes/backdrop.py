@@ -26,7 +26,7 @@ def hills(
     inner_m: float,
     height_m: float,
     base_m: float = 0.0,
-    outer_m: float = 1800.0,
+    outer_m: float = 900.0,
 ) -> None:
     """A ring of ground from a square of half side `inner_m` out to rolling wooded hills.
 
@@ -92,7 +92,11 @@ def far_forest(
         r = radius_m * (1 + 0.15 * (draw[2] - 0.5))
         model = forest_edge(int(draw[3] * 4), leaves=leaves, needle=draw[3] > 0.7)
         pose = Pose(
-            r * np.cos(angle), r * np.sin(angle), base_m, np.degrees(angle) + 90, 0.8 + 0.7 * draw[1]
+            r * np.cos(angle),
+            r * np.sin(angle),
+            base_m,
+            np.degrees(angle) + 90,
+            0.8 + 0.7 * draw[1],
         )
         builder.place(model, pose, tints=leaf(rng, builder.conditions))
 
@@ -115,5 +119,8 @@ def far_buildings(
         if builder.take(x, y, 0.6 * max(model.size_m[:2])):
             yaw = np.degrees(angle) + 90 + float(rng.choice([0, 0, 25, -20]))
             builder.place(
-                model, Pose(x, y, base_m, yaw), tints=walls(rng), activity=float(rng.uniform(0.3, 1))
+                model,
+                Pose(x, y, base_m, yaw),
+                tints=walls(rng),
+                activity=float(rng.uniform(0.3, 1)),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from thermoscope.synthetic.placement import Pose, SceneBuilder
 from thermoscope.synthetic.scenes.palette import has_leaves, leaf, walls
 from thermoscope.synthetic.scenes.street import KERB_M, Street
 
-__all__ = ["Bay", "LotMix", "fill_lots", "plant_bush", "plant_tree"]
+__all__ = ["Bay", "LotMix", "fill_lots", "parking_ground", "plant_bush", "plant_tree"]
 
 LOT_RISE_M = KERB_M - 0.06
 
@@ -77,7 +78,12 @@ def plant_tree(
 
 
 def plant_bush(
-    builder: SceneBuilder, rng: np.random.Generator, x: float, y: float, *, rise_m: float = LOT_RISE_M
+    builder: SceneBuilder,
+    rng: np.random.Generator,
+    x: float,
+    y: float,
+    *,
+    rise_m: float = LOT_RISE_M,
 ) -> None:
     """A bush in the colours of the season."""
     u = rng.uniform(size=3)
@@ -137,7 +143,9 @@ class _Lot:
         c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
         u = np.array([-1, -0.5, 0, 0.5, 1])
         across, along = np.meshgrid(u * half[0], u * half[1])
-        spots = np.stack([x + across * c - along * s, y + across * s + along * c], -1).reshape(-1, 2)
+        spots = np.stack([x + across * c - along * s, y + across * s + along * c], -1).reshape(
+            -1, 2
+        )
         if self.street.path.distance(spots).min() < min(map(self.street.edge_m, (1, -1))) + 0.15:
             return True
         return any(not self.builder.is_free(*spot, 0.4) for spot in spots.tolist())
@@ -146,7 +154,11 @@ class _Lot:
         c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
         radius = min(half)
         for k in np.linspace(-1, 1, max(2, int(np.ceil(max(half) / radius)) + 1)):
-            a, b = (k * (half[0] - radius), 0.0) if half[0] > half[1] else (0.0, k * (half[1] - radius))
+            a, b = (
+                (k * (half[0] - radius), 0.0)
+                if half[0] > half[1]
+                else (0.0, k * (half[1] - radius))
+            )
             self.builder.claim(x + a * c - b * s, y + a * s + b * c, radius)
 
     def _building(self, model: Model, setback: float) -> float | None:
@@ -193,7 +205,12 @@ class _Lot:
             elif border != "none":
                 tints = {"paint": (2.6, 2.8, 3.0)}
                 self.builder.place(things.fence(border), Pose(x, y, z, yaw), tints=tints)
-        for along, out in ((1.5, 2.0), (width - 4.2, 1.6), (0.5, setback + 6), (width - 3, setback + 9)):
+        for along, out in (
+            (1.5, 2.0),
+            (width - 4.2, 1.6),
+            (0.5, setback + 6),
+            (width - 3, setback + 9),
+        ):
             spot = self._spot(along + float(self.rng.normal(0, 0.5)), out)[:2]
             if self.rng.uniform() < 0.65 and self.builder.take(*spot, 0.8):
                 if self.rng.uniform() < 0.45:
@@ -244,7 +261,7 @@ class _Lot:
             return self.park(LotMix(0, 0, 0, 0, 1), length=10.0)
         self._claim(x, y, (width / 2, 8.5), turn)
         z = float(self.builder.ground(x, y)) + LOT_RISE_M
-        self.builder.place(_parking_ground(width), Pose(x, y, z, turn), object_id=0)
+        self.builder.place(parking_ground(width), Pose(x, y, z, turn), object_id=0)
         c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
         for row, facing in ((5.2, 90.0), (-5.2, -90.0)):
             for k in np.arange(-width / 2 + 1.25, width / 2, 2.5):
@@ -256,9 +273,13 @@ class _Lot:
         return width + 2.0
 
 
-def _parking_ground(width_m: float) -> Model:
+@lru_cache(maxsize=16)
+def parking_ground(width_m: float) -> Model:
+    """Asphalt with lines for two rows of bays that face away from its middle line (x)."""
     kit = Kit("parking", "road")
-    kit.add(box((-width_m / 2, -8.3, -0.5), (width_m / 2, 8.3, 0.05)), kit.slot("ground", "asphalt"))
+    kit.add(
+        box((-width_m / 2, -8.3, -0.5), (width_m / 2, 8.3, 0.05)), kit.slot("ground", "asphalt")
+    )
     line = kit.slot("line", "road_paint")
     for x in np.arange(-width_m / 2, width_m / 2 + 0.1, 2.5):
         for a, b in ((2.8, 7.9), (-7.9, -2.8)):

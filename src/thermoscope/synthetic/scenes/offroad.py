@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from thermoscope.core.checks import check_in_range
 from thermoscope.synthetic.conditions import check_family, sample_conditions
@@ -27,7 +27,15 @@ from thermoscope.synthetic.scenes.backdrop import far_forest, hills
 from thermoscope.synthetic.scenes.lots import plant_bush, plant_tree
 from thermoscope.synthetic.scenes.palette import leaf, meadow, snow_lies, walls
 from thermoscope.synthetic.scenes.traffic import place_person, place_vehicle
-from thermoscope.synthetic.surfaces import FractalHeight, Path, carve, smooth_loop, terrain
+from thermoscope.synthetic.surfaces import (
+    FractalHeight,
+    GridGround,
+    Path,
+    carve,
+    smooth_loop,
+    subdivide,
+    terrain,
+)
 
 __all__ = ["COUNTRIES", "Country", "build"]
 
@@ -68,27 +76,27 @@ class Country:
 
 
 COUNTRIES: dict[str, Country] = {
-    "forest": Country((2, 5), 85, 40, 120, 30, 0.02, 1.0, (30, 110), "forest_floor", "soil", "soil"),
+    "forest": Country(
+        (2, 5), 85, 40, 120, 30, 0.02, 1.0, (30, 110), "forest_floor", "soil", "soil"
+    ),
     "meadow": Country((1, 3), 34, 40, 220, 20, 0.03, 0.75, (30, 140), "", "gravel", "soil"),
-    "rocky": Country((4, 8), 24, 45, 120, 120, 0.30, 0.3, (120, 320), "dry_grass", "gravel", "sand"),
+    "rocky": Country(
+        (4, 8), 24, 45, 120, 120, 0.30, 0.3, (120, 320), "dry_grass", "gravel", "sand"
+    ),
     "park": Country((0.4, 1.2), 45, 45, 30, 6, 0.0, 0.85, (15, 60), "", "gravel", "sand"),
 }
 
 
-class _Ground:
+def _ground(rng: np.random.Generator, country: Country, trail: Path) -> GridGround:
     """Rough hills, smooth along the trail."""
-
-    def __init__(self, rng: np.random.Generator, country: Country, trail: Path) -> None:
-        height = float(rng.uniform(*country.hill_m))
-        self._low = FractalHeight(rng, size_m=95, height_m=height, octaves=2, roughness=0.35)
-        self._fine = FractalHeight(rng, size_m=22, height_m=0.09 * height + 0.1, octaves=3)
-        self._trail = trail
-
-    def __call__(self, x: ArrayLike, y: ArrayLike) -> Floats:
-        px, py = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
-        away = self._trail.distance(np.stack([px, py], -1))
-        rough = 0.25 + 0.75 * np.clip((away - 1.5) / 6, 0, 1)
-        return np.asarray(self._low(px, py) + rough * self._fine(px, py))
+    height = float(rng.uniform(*country.hill_m))
+    low = FractalHeight(rng, size_m=95, height_m=height, octaves=2, roughness=0.35)
+    fine = FractalHeight(rng, size_m=22, height_m=0.09 * height + 0.1, octaves=3)
+    steps = np.arange(-REACH_M, REACH_M + 1e-6, STEP_M)
+    x, y = np.meshgrid(steps, steps)
+    away = trail.distance(np.stack([x, y], -1))
+    rough = 0.25 + 0.75 * np.clip((away - 1.5) / 6, 0, 1)
+    return GridGround(steps, low(x, y) + rough * fine(x, y))
 
 
 def build(
@@ -111,9 +119,9 @@ def build(
     name = tuple(COUNTRIES)[int(np.searchsorted([0.35, 0.6, 0.8], place.uniform()))]
     country, kinds = COUNTRIES[name], KINDS[chosen]
     trail = _trail(place)
-    ground = _Ground(place, country, trail)
+    ground = _ground(place, country, trail)
     builder = SceneBuilder("offroad", seed, family=chosen, conditions=conditions, ground=ground)
-    level = _terrain(builder, place, country, trail)
+    level = _terrain(builder, place, ground, country, trail)
     for x, y in trail.points[::2]:
         builder.claim(float(x), float(y), 1.3)
     _landmarks(builder, place, kinds, trail, level, name)
@@ -133,12 +141,13 @@ def _trail(rng: np.random.Generator) -> Path:
 
 
 def _terrain(
-    builder: SceneBuilder, rng: np.random.Generator, country: Country, trail: Path
+    builder: SceneBuilder,
+    rng: np.random.Generator,
+    ground: GridGround,
+    country: Country,
+    trail: Path,
 ) -> float:
     """The ground with trail, bare patches, rock and shore; returns the level of the water."""
-    steps = np.arange(-REACH_M, REACH_M + 1e-6, STEP_M)
-    x, y = np.meshgrid(steps, steps)
-    z = builder.ground(x, y)
     kit = Kit("terrain", "bare_ground")
     snow = snow_lies(builder.conditions)
     material = "snow" if snow else country.ground or meadow(builder.conditions)
@@ -149,13 +158,15 @@ def _terrain(
     shore = kit.slot("shore", "mud")
     wave = FractalHeight(rng, size_m=26, height_m=1.0, octaves=3)
     patch = FractalHeight(rng, size_m=18, height_m=1.0, octaves=3)
-    wobble = FractalHeight(rng, size_m=9, height_m=0.35, octaves=2)
-    level = _water_level(builder, trail, z)
-    mesh = terrain(steps, steps, z, slot=base)
+    wobble = FractalHeight(rng, size_m=11, height_m=0.3, octaves=2)
+    level = _water_level(builder, trail, ground.z)
+    mesh = terrain(ground.steps, ground.steps, ground.z, slot=base)
     mesh = carve(mesh, patch(*mesh.vertices[:, :2].T) - 1.0, bare)
     if country.rocky > 0:
         mesh = carve(mesh, wave(*mesh.vertices[:, :2].T) - 1.4 + 4 * country.rocky, rock)
     mesh = carve(mesh, level + 0.22 - mesh.vertices[:, 2], shore)
+    middle = mesh.vertices[mesh.faces].mean(1)[:, :2]
+    mesh = subdivide(mesh, trail.distance(middle) < 2.6)
     east, north = mesh.vertices[:, :2].T
     near = trail.distance(mesh.vertices[:, :2])
     width = 1.15 + wobble(east, north)
@@ -193,7 +204,7 @@ def _plants(
     trail: Path,
     level: float,
 ) -> None:
-    for x, y in _spots(rng, trail, int(country.trees * 1.5), 3.0, 42.0):
+    for x, y in _spots(rng, trail, int(country.trees * 1.5), 5.2, 44.0):
         far = float(trail.distance((x, y))) > 14
         if builder.ground(x, y) > level + 0.1 and builder.take(x, y, 1.3):
             plant_tree(builder, rng, kinds.trees, x, y, leaf_count=650 if far else 1700, rise_m=0.0)
@@ -207,7 +218,9 @@ def _plants(
             model = nature.rock(int(u[1] * 24), mossy=u[2] < 0.3)
             z = float(builder.ground(x, y)) - 0.12 * size
             shade = 0.8 + 0.5 * u[3]
-            builder.place(model, Pose(x, y, z, 360 * u[2], size), tints={"rock": (shade, shade, shade)})
+            builder.place(
+                model, Pose(x, y, z, 360 * u[2], size), tints={"rock": (shade, shade, shade)}
+            )
     for x, y in _spots(rng, trail, country.tufts, 1.3, 12.0):
         u = rng.uniform(size=3)
         z = float(builder.ground(x, y)) - 0.03
@@ -215,7 +228,9 @@ def _plants(
             tall = 1.0 if z < level + 0.3 else 0.38
             tints = leaf(rng, builder.conditions)
             builder.place(
-                tuft(int(u[0] * 8), height_m=tall), Pose(x, y, z, 360 * u[1], 0.7 + 0.6 * u[2]), tints=tints
+                tuft(int(u[0] * 8), height_m=tall),
+                Pose(x, y, z, 360 * u[1], 0.7 + 0.6 * u[2]),
+                tints=tints,
             )
 
 
@@ -229,7 +244,9 @@ def _landmarks(
 ) -> None:
     """Logs, stumps, fences, benches, a hut, a parked car."""
     if rng.uniform() < 0.55:
-        (x, y), yaw = trail.at(float(rng.uniform(0, trail.length_m)), float(rng.choice([-15.0, 15.0])))
+        (x, y), yaw = trail.at(
+            float(rng.uniform(0, trail.length_m)), float(rng.choice([-15.0, 15.0]))
+        )
         names = kinds.houses if country != "meadow" else (*kinds.houses, *kinds.sheds)
         model = building(names[int(rng.uniform() * len(names))], int(rng.integers(4)))
         reach = max(model.size_m[:2]) * 0.6
@@ -249,7 +266,9 @@ def _landmarks(
             model = things.bench(int(u[2] * 2)) if u[1] < 0.7 else things.bin_(0)
             builder.place(model, pose)
         else:
-            builder.place(nature.log(int(u[2] * 6)) if u[1] < 0.6 else nature.stump(int(u[2] * 4)), pose)
+            builder.place(
+                nature.log(int(u[2] * 6)) if u[1] < 0.6 else nature.stump(int(u[2] * 4)), pose
+            )
     if country in ("meadow", "park"):
         start, side = float(rng.uniform(0, trail.length_m)), float(rng.choice([-3.2, 3.2]))
         for k in range(9):
@@ -283,6 +302,8 @@ def _living(
             px, py = x + 6 * (u[0] - 0.5), y + 6 * (u[1] - 0.5)
             dry = builder.ground(px, py) > level
             if dry and float(trail.distance((px, py))) > 1.8 and builder.take(px, py, 0.7):
-                pose = Pose(px, py, float(builder.ground(px, py)) - 0.02, 360 * u[2], 0.9 + 0.2 * u[3])
+                pose = Pose(
+                    px, py, float(builder.ground(px, py)) - 0.02, 360 * u[2], 0.9 + 0.2 * u[3]
+                )
                 offset = float(rng.normal(0, 0.6))
                 builder.place(animal(kind, int(u[3] * 9)), pose, activity=1.0, offset_k=offset)

@@ -86,9 +86,7 @@ class Street:
 
     def side_path(self, crossing: Crossing) -> Path:
         """Centre line of a side street, from the edge of the loop outward."""
-        start, yaw = self.path.at(
-            crossing.s_m, crossing.side * (self.edge_m(crossing.side) - 0.05)
-        )
+        start, yaw = self.path.at(crossing.s_m, crossing.side * (self.edge_m(crossing.side) - 0.05))
         angle = np.radians(yaw + 90 * crossing.side)
         steps = np.linspace(0, crossing.length_m, max(int(crossing.length_m / 3), 4))
         return Path(start + np.outer(steps, (np.cos(angle), np.sin(angle))))
@@ -155,11 +153,17 @@ def _lower_kerb(
 ) -> None:
     """Let the side street through kerb and sidewalk: no step, and carriageway instead of slabs."""
     path = street.path
-    gap = np.abs((path.along - crossing.s_m + path.length_m / 2) % path.length_m - path.length_m / 2)
+    gap = np.abs(
+        (path.along - crossing.s_m + path.length_m / 2) % path.length_m - path.length_m / 2
+    )
     wide = crossing.half_m + 1.5
     low = gap < wide + 0.6
     outer = len(_half_profile(street, 1, slots)[2]) if crossing.side > 0 else 0
-    columns = slice(0, outer) if crossing.side > 0 else slice(-len(_half_profile(street, -1, slots)[2]), None)
+    columns = (
+        slice(0, outer)
+        if crossing.side > 0
+        else slice(-len(_half_profile(street, -1, slots)[2]), None)
+    )
     flat = heights[:, outer if crossing.side > 0 else -len(_half_profile(street, -1, slots)[2]) - 1]
     part = heights[:, columns]
     part[low] = np.minimum(part[low], flat[low, None])
@@ -188,8 +192,8 @@ def _lots(street: Street, slots: _Slots, reach_m: float) -> Mesh:
     z = street.ground(x, y) + KERB_M - 0.06
     mesh = terrain(steps, steps, z, slot=slots.lot)
     edge = (street.edge_m(1) + street.edge_m(-1)) / 2
-    middle = street.path.shifted((street.edge_m(1) - street.edge_m(-1)) / 2)
-    gone = edge - 0.25 - distance_to_path(*mesh.vertices[:, :2].T, middle)
+    middle = Path(street.path.shifted((street.edge_m(1) - street.edge_m(-1)) / 2))
+    gone = edge - 0.25 - middle.distance(mesh.vertices[:, :2])
     mesh = carve(mesh, gone, -1)
     for crossing in street.crossings:
         line = street.side_path(crossing).points[[0, -1]]

@@ -26,7 +26,14 @@ def street_marks(builder: SceneBuilder, rng: np.random.Generator, street: Street
         s, off = rng.uniform(0, street.path.length_m), rng.uniform(-1, 1) * (street.lane_m - 0.9)
         length, half = rng.uniform(1, 9), rng.uniform(0.3, 0.9)
         patch = kit.slot("patch", "asphalt_patch")
-        _strip(kit, street, (float(s), float(s + length)), (float(off + half), float(off - half)), patch, LIFT_M / 2)
+        _strip(
+            kit,
+            street,
+            (float(s), float(s + length)),
+            (float(off + half), float(off - half)),
+            patch,
+            LIFT_M / 2,
+        )
     kit_size = kit.model()
     builder.place(kit_size, Pose(0, 0, 0), object_id=0)
     for _ in range(8):
@@ -54,7 +61,9 @@ def _strip(
     steps = np.linspace(*span, max(2, int((span[1] - span[0]) / 1.0) + 1))
     points, _ = street.path.at(steps)
     path = Path(points)
-    across = np.array(sorted({offsets[0], offsets[1], *([0.0] if offsets[0] * offsets[1] < 0 else [])}))[::-1]
+    across = np.array(
+        sorted({offsets[0], offsets[1], *([0.0] if offsets[0] * offsets[1] < 0 else [])})
+    )[::-1]
     base = street.ground(points[:, 0], points[:, 1])
     heights = base[:, None] + FALL * np.abs(across) + lift
     kit.add_sorted(sweep(path, across, heights, np.full(len(across) - 1, slot)))

@@ -21,14 +21,23 @@ from thermoscope.synthetic.scenes.lots import Bay
 from thermoscope.synthetic.scenes.palette import clothes, paint
 from thermoscope.synthetic.scenes.street import KERB_M, Street
 
-__all__ = ["drive", "fill_bays", "park_along", "place_person", "place_vehicle", "ride", "walk"]
+__all__ = [
+    "drive",
+    "fill_bays",
+    "park_along",
+    "pick_vehicle",
+    "place_person",
+    "place_vehicle",
+    "ride",
+    "walk",
+]
 
 
 def _pick(rng: np.random.Generator, names: Sequence[str]) -> str:
     return names[int(rng.integers(len(names)))]
 
 
-def _model(rng: np.random.Generator, kinds: Kinds, *, heavy: float) -> Model:
+def pick_vehicle(rng: np.random.Generator, kinds: Kinds, *, heavy: float) -> Model:
     """A car, or with the share `heavy` a truck or bus."""
     if rng.uniform() < heavy:
         if rng.uniform() < 0.5:
@@ -143,7 +152,7 @@ def drive(
             ride(builder, rng, street, kinds, s)
             s += 6.0
         else:
-            model = _model(rng, kinds, heavy=0.16)
+            model = pick_vehicle(rng, kinds, heavy=0.16)
             (x, y), yaw = street.path.at(s, street.lane_m / 2 + float(rng.normal(0, 0.12)))
             if builder.take(float(x), float(y), 0.3 * model.size_m[0]):
                 place = (float(x), float(y), float(yaw) + 180)
@@ -159,7 +168,10 @@ def _under(builder: SceneBuilder, number: int, place: tuple[float, float, float]
     if len(builder.heat) < 90:
         x, y, yaw = place
         ahead = 1.2
-        at = (x + ahead * float(np.cos(np.radians(yaw))), y + ahead * float(np.sin(np.radians(yaw))))
+        at = (
+            x + ahead * float(np.cos(np.radians(yaw))),
+            y + ahead * float(np.sin(np.radians(yaw))),
+        )
         ground = float(builder.ground(*at))
         builder.heat.append(HeatSource(0, (*at, ground), 0.7, 3.0))
 
@@ -182,7 +194,9 @@ def ride(
     hips = rider.size_m[2] * 0.36
     up = z + seat[1] - hips + 0.05
     pose = Pose(x + seat[0] * c, y + seat[0] * sn, up, turn)
-    builder.place(rider, pose, tints=clothes(rng), activity=1.0, offset_k=float(rng.normal(0.8, 0.6)))
+    builder.place(
+        rider, pose, tints=clothes(rng), activity=1.0, offset_k=float(rng.normal(0.8, 0.6))
+    )
 
 
 def place_person(

@@ -95,7 +95,9 @@ def build(
         "urban", seed, family=chosen, conditions=conditions, ground=street.ground
     )
     lot = meadow(conditions) if street.lot == "grass" else street.lot
-    builder.place(street_ground(replace(street, lot=lot), reach_m=REACH_M), Pose(0, 0, 0), object_id=0)
+    builder.place(
+        street_ground(replace(street, lot=lot), reach_m=REACH_M), Pose(0, 0, 0), object_id=0
+    )
     _claim_side_streets(builder, street)
     bays = fill_lots(builder, place, street, kinds, district.lots)
     _furnish(builder, place, street, kinds, district)
@@ -168,7 +170,11 @@ def _furnish(
             for s in np.arange(4, path.length_m - 4, district.tree_gap_m * rng.uniform(0.8, 1.5)):
                 out = street.kerb_m(side) + 0.15 + (0.65 if street.verge_m else 0.55)
                 (x, y), _ = path.at(float(s), side * out)
-                if rng.uniform() < 0.75 and _off_crossing(street, float(s), 4) and builder.take(x, y, 0.6):
+                if (
+                    rng.uniform() < 0.75
+                    and _off_crossing(street, float(s), 4)
+                    and builder.take(x, y, 0.6)
+                ):
                     plant_tree(builder, rng, kinds.trees, float(x), float(y), rise_m=KERB_M - 0.04)
     small = (
         things.bin_(0), things.bin_(1), things.hydrant(0), things.bollard(1), things.cabinet(0),
@@ -185,7 +191,9 @@ def _furnish(
         model = signals if rng.uniform() < 0.55 else things.traffic_sign("yield")
         _at_kerb(builder, street, model, before, -1, inward=False, crossing=True)
     if rng.uniform() < 0.5:
-        _at_kerb(builder, street, things.bus_shelter(0), path.length_m * 0.37, -1, inward=True, out=1.5)
+        _at_kerb(
+            builder, street, things.bus_shelter(0), path.length_m * 0.37, -1, inward=True, out=1.5
+        )
     _rails(builder, rng, street, district)
 
 
@@ -224,7 +232,9 @@ def _rails(
 ) -> None:
     """Guard rails outside the bends."""
     path = street.path
-    turning = np.abs((path.tangent[:-1, 0] * path.tangent[1:, 1] - path.tangent[:-1, 1] * path.tangent[1:, 0]))
+    turning = np.abs(
+        (path.tangent[:-1, 0] * path.tangent[1:, 1] - path.tangent[:-1, 1] * path.tangent[1:, 0])
+    )
     for s in np.arange(2.0, path.length_m - 2, 4.0):
         bend = turning[int(s) % len(turning)] > 0.012
         if not bend:
@@ -244,4 +254,3 @@ def _horizon(builder: SceneBuilder, rng: np.random.Generator, kinds: Kinds, dist
     far_buildings(builder, rng, names, radius_m=(88, 112), count=22 if dense else 10)
     far_forest(builder, rng, radius_m=118, share=0.35 if dense else 0.8)
     hills(builder, rng, inner_m=REACH_M, height_m=float(rng.uniform(25, 90)))
-
