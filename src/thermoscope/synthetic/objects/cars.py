@@ -151,7 +151,7 @@ def _body(kit: Kit, shape: CarShape) -> None:
     cells = np.full((len(share) - 1, ring_y.shape[1]), paint)
     cells[:, [0, 1, 10, 11]] = sill
     front = (share[:-1] > 0.03) & (share[:-1] < shape.cowl[0] - 0.01)
-    cells[np.ix_(front, [5, 6])] = hood
+    cells[np.ix_(front, np.array([5, 6]))] = hood
     cells[:1, 1:11] = paint
     kit.add_sorted(loft(np.stack([ring_x, ring_y, ring_z], -1), crease_deg=32, slots=cells))
     kit.warm((shape.length * (0.5 - shape.front_axle), 0.0, shape.cowl[1]), 0.55, 9.0)
@@ -165,7 +165,7 @@ def _stations(shape: CarShape) -> Floats:
     ]
     wanted = np.concatenate([ends, 1 - ends, *arches, [shape.cowl[0], shape.tail[0], 0.5]])
     wanted = np.sort(np.clip(wanted, 0, 1))
-    return wanted[np.concatenate([[True], np.diff(wanted) > 1e-4])]
+    return np.asarray(wanted[np.concatenate([[True], np.diff(wanted) > 1e-4])])
 
 
 def _top_height(shape: CarShape, share: Floats) -> Floats:

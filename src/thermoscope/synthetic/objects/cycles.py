@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -33,7 +34,7 @@ def _ring(radius: float, thick: float, *, segments: int = 26, sides: int = 6) ->
 
 
 def _rods(
-    pairs: list[tuple[tuple[float, ...], tuple[float, ...]]], radius: float, segments: int = 6
+    pairs: Sequence[tuple[tuple[float, ...], tuple[float, ...]]], radius: float, segments: int = 6
 ) -> Mesh:
     ends = np.array(pairs, float)
     width = np.full(len(pairs), radius)
@@ -64,7 +65,7 @@ def bicycle(kind: str, variant: int) -> Model:
     crank, seat = (-0.09, 0, 0.29), (-0.24, 0, 0.83)
     low = {"city_bike": (front - 0.15, 0, 0.62), "cargo_bike": (-0.02, 0, 0.5)}.get(kind, head)
     tube_m = 0.021 if kind in ("mountain_bike", "cargo_bike") else 0.017
-    frame = [
+    frame: list[tuple[tuple[float, ...], tuple[float, ...]]] = [
         (crank, low),
         (crank, seat),
         (low, seat),
@@ -81,7 +82,10 @@ def bicycle(kind: str, variant: int) -> Model:
     ]
     kit.add(_rods([*fork, ((front - 0.17, 0, 0.70), bar)], tube_m), paint)
     back = -0.16 if kind == "city_bike" else 0.10 if kind == "racing_bike" else 0.0
-    grips = [(bar, (bar[0], 0.26, bar[2])), (bar, (bar[0], -0.26, bar[2]))]
+    grips: list[tuple[tuple[float, ...], tuple[float, ...]]] = [
+        (bar, (bar[0], 0.26, bar[2])),
+        (bar, (bar[0], -0.26, bar[2])),
+    ]
     grips += [
         ((bar[0], s * 0.26, bar[2]), (bar[0] + back, s * 0.28, bar[2] - 0.06 * (back > 0)))
         for s in (1, -1)

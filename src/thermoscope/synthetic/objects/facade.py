@@ -90,7 +90,8 @@ def facade(
     """
     bay = width_m / windows.bays
     column, row = np.meshgrid(np.arange(windows.bays), np.arange(windows.floors))
-    x0, z0 = column.ravel() * bay, base_m + row.ravel() * floor_m
+    x0: Floats = np.asarray(column.ravel() * bay, np.float64)
+    z0: Floats = np.asarray(base_m + row.ravel() * floor_m, np.float64)
     wx0, wx1 = x0 + bay * (0.5 - windows.width / 2), x0 + bay * (0.5 + windows.width / 2)
     wz0, wz1 = z0 + floor_m * windows.sill, z0 + floor_m * windows.head
     if not detail:

@@ -49,9 +49,9 @@ def _shell(
     x = [span[0] + ends, span[1] - ends, panes]
     if axles:
         x += [a + (axles[1] + 0.055) * np.cos(np.linspace(0, np.pi, 11)) for a in axles[0]]
-    stations = np.unique(np.round(np.concatenate(x), 4))
+    stations = np.unique(np.round(np.concatenate(x).astype(np.float64), 4))
     stations = stations[(stations >= span[0]) & (stations <= span[1])]
-    floor = np.full(len(stations), levels[0])
+    floor = np.full(len(stations), float(levels[0]), np.float64)
     if axles:
         floor = arched(floor, stations, axles[0], axles[1])
     end = np.minimum(stations - span[0], span[1] - stations)
@@ -68,7 +68,7 @@ def _shell(
     cells = np.full((len(middle), ring_y.shape[1]), body)
     cells[1:-1, [0, -1]] = skirt
     for band in glazed:
-        cells[np.ix_(pane, [band, ring_y.shape[1] - 1 - band])] = glass
+        cells[np.ix_(pane, np.array([band, ring_y.shape[1] - 1 - band]))] = glass
     kit.add_sorted(loft(np.stack([ring_x, ring_y, ring_z], -1), crease_deg=38, slots=cells))
 
 

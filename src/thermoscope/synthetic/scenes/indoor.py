@@ -31,7 +31,7 @@ from thermoscope.synthetic.scenes.traffic import place_person
 
 __all__ = ["PREMISES", "Premises", "build"]
 
-SMALL = ("chair", "plant", "boxes", "bin", "chair", "case")
+SMALL = ("chair", "plant", "boxes", "bin", "chair")
 Room = tuple[float, float, float, float]
 
 
@@ -212,8 +212,8 @@ class _Furnisher:
     ) -> None:
         """Something small on a wall, clear of doors and windows."""
         doors = [np.hypot(d.x - spot[0], d.y - spot[1]) for d in self.plan.doors]
-        colour = self.rng.uniform(0.15, 1.3, 3)
-        if min(doors) < 1.25 or self._at_window([spot]) or self.rng.uniform() < 0.35:
+        colour = self.rng.uniform(0.3, 1.0) * self.rng.uniform(0.7, 1.1, 3)
+        if min(doors) < 0.95 or self._at_window([spot]) or self.rng.uniform() < 0.35:
             return
         gap = WALL_M / 2
         yaw = float(np.degrees(np.arctan2(inward[1], inward[0])))
@@ -236,7 +236,6 @@ class _Furnisher:
         made = {
             "sofa": furniture.sofa, "bed": furniture.bed, "plant": furniture.pot_plant,
             "boxes": furniture.boxes, "kitchen": appliances.kitchen, "bin": things.bin_,
-            "case": appliances.backpack,
         }  # fmt: skip
         return made[name](variant % 4)
 
@@ -268,7 +267,7 @@ class _Furnisher:
         if name in ("shelf", "board", "kitchen", "machine", "bed") and self._at_window(spots):
             return False
         warm = float(self.rng.uniform(0.2, 1.0)) if activity is None else activity
-        colour = self.rng.uniform(0.2, 1.5, 3)
+        colour = self.rng.uniform(0.2, 1.3) * self.rng.uniform(0.5, 1.2, 3)
         tints = {"cloth": (float(colour[0]), float(colour[1]), float(colour[2]))}
         self.builder.place(model, Pose(x, y, 0.0, yaw), tints=tints, activity=warm)
         for a, b in spots:
@@ -332,20 +331,23 @@ class _Furnisher:
         x0, y0, x1, y1 = room
         u = self.rng.uniform(size=6)
         name = self.premises.middle[int(u[0] * len(self.premises.middle))]
-        for k in range(6):
-            x = x0 + 1.4 + (x1 - x0 - 2.8) * (u[1] + 0.37 * k) % max(x1 - x0 - 2.8, 0.1)
-            y = y0 + 1.4 + (y1 - y0 - 2.8) * (u[2] + 0.61 * k) % max(y1 - y0 - 2.8, 0.1)
-            if not name or not self.builder.take(float(x), float(y), 0.75):
-                continue
-            if name == "table":
-                kind = self.kinds.desks[int(u[3] * len(self.kinds.desks))]
-                model = furniture.desk(kind, int(u[4] * 4))
-                self.builder.place(model, Pose(float(x) - 0.4, float(y), 0.0))
-                self.builder.claim(float(x), float(y), 0.9)
-            else:
-                pose = Pose(float(x) - 0.4, float(y), 0.0, 90.0 * int(4 * u[5]))
-                self.builder.place(self._model(name, int(u[4] * 8)), pose, activity=float(u[3]))
-            break
+        if not name:
+            return
+        if name == "table":
+            kind = self.kinds.desks[int(u[3] * len(self.kinds.desks))]
+            model, yaw = furniture.desk(kind, int(u[4] * 4)), 0.0
+        else:
+            model, yaw = self._model(name, int(u[4] * 8)), 90.0 * int(4 * u[5])
+        low, high = model.mesh.vertices.min(0)[:2], model.mesh.vertices.max(0)[:2]
+        reach = float(np.hypot(*(high - low))) / 2
+        shift = Pose(0.0, 0.0, 0.0, yaw).turn()[:2, :2] @ (low + high) / 2
+        for k in range(12):
+            x = x0 + 1.4 + (x1 - x0 - 2.8) * ((u[1] + 0.37 * k) % 1.0)
+            y = y0 + 1.4 + (y1 - y0 - 2.8) * ((u[2] + 0.61 * k) % 1.0)
+            if self.builder.take(float(x), float(y), reach):
+                pose = Pose(float(x - shift[0]), float(y - shift[1]), 0.0, yaw)
+                self.builder.place(model, pose, activity=float(u[3]))
+                return
 
 
 def _living(

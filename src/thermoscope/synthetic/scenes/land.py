@@ -80,7 +80,7 @@ def draw_land(rng: np.random.Generator, *, water: str, hill_m: float) -> Land:
         z = (level - 2.2) * (1 - bank) + z * bank
         water_m = level - 1.3
         dam = np.min([road.distance(np.stack([x, y], -1)) for road in roads], axis=0)
-        slope = np.clip((dam - 8) / 2.5, 0, None)
+        slope = np.clip((dam - 7) / 9, 0, None)  # gentle: the grid is 5 m wide
         z = np.maximum(z, water_m + 1.1 - slope)  # roads cross on a dam
     ground = GridGround(steps, z)
     seeds = rng.uniform(-REACH_M, REACH_M, (int(rng.integers(14, 26)), 2))

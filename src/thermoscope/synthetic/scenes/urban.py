@@ -15,6 +15,7 @@ from thermoscope.synthetic.conditions import check_family, sample_conditions
 from thermoscope.synthetic.kinds import KINDS, Kinds
 from thermoscope.synthetic.objects import street as things
 from thermoscope.synthetic.objects.kit import rng_of
+from thermoscope.synthetic.objects.vegetation import TREE_KINDS
 from thermoscope.synthetic.placement import Pose, SceneBuilder
 from thermoscope.synthetic.scene import Scene
 from thermoscope.synthetic.scenes.backdrop import far_buildings, far_forest, hills
@@ -23,7 +24,7 @@ from thermoscope.synthetic.scenes.palette import meadow
 from thermoscope.synthetic.scenes.street import KERB_M, Crossing, Street, street_ground
 from thermoscope.synthetic.scenes.street_marks import street_marks
 from thermoscope.synthetic.scenes.traffic import drive, fill_bays, park_along, walk
-from thermoscope.synthetic.surfaces import FractalHeight, Path, smooth_loop
+from thermoscope.synthetic.surfaces import FractalHeight, smooth_loop
 
 __all__ = ["DISTRICTS", "District", "build"]
 
@@ -61,11 +62,11 @@ DISTRICTS: dict[str, District] = {
     "city": District(
         LotMix(8, 0, 0, 0.7, 0.8), 0.8, 0.6, 26, 10, 15, 0.2, 0.15, lot="paving"
     ),
-    "suburb": District(LotMix(0.4, 6, 0, 0.5, 1.5), 0.6, 0.35, 40, 22, 13, 0.8, 0.15),
+    "suburb": District(LotMix(0.4, 6, 0, 0.5, 1.5), 0.7, 0.5, 34, 15, 13, 0.8, 0.15),
     "industry": District(
-        LotMix(0.3, 0, 4, 3, 1.5), 0.3, 0.5, 28, 30, 24, 0.5, 0.6, lot="concrete"
+        LotMix(0.3, 0, 4, 3, 1.5), 0.4, 0.6, 24, 20, 24, 0.5, 0.6, lot="concrete"
     ),
-    "edge_of_town": District(LotMix(1.5, 2, 1, 1, 4), 0.3, 0.4, 30, 28, 11, 0.8, 0.9),
+    "edge_of_town": District(LotMix(1.5, 2, 1, 1, 4), 0.4, 0.5, 26, 18, 12, 0.8, 0.9),
 }  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def _street(rng: np.random.Generator, district: District, ground: FractalHeight)
         crossings=tuple(crossings),
         dashed=bool(u[5] < 0.75),
         lot=district.lot,
-        walk=("paving", "concrete", "asphalt_patch")[int(u[6] * 3)],
+        walk=("paving", "concrete", "asphalt")[int(u[6] * 3)],
     )
 
 
@@ -165,6 +166,8 @@ def _furnish(
     for number, s in enumerate(np.arange(8, path.length_m - 8, float(rng.uniform(22, 30)))):
         side = 1 if number % 2 else -1
         _at_kerb(builder, street, things.street_lamp(lamp), float(s), side, inward=True)
+    # a broad crown down to the ground would stand in the road
+    tall = [k for k in kinds.trees if TREE_KINDS[k].base > 0.1 or TREE_KINDS[k].spread < 0.2]
     if district.tree_gap_m > 0:
         for side in (1, -1):
             for s in np.arange(4, path.length_m - 4, district.tree_gap_m * rng.uniform(0.8, 1.5)):
@@ -175,7 +178,7 @@ def _furnish(
                     and _off_crossing(street, float(s), 4)
                     and builder.take(x, y, 0.6)
                 ):
-                    plant_tree(builder, rng, kinds.trees, float(x), float(y), rise_m=KERB_M - 0.04)
+                    plant_tree(builder, rng, tuple(tall), float(x), float(y), rise_m=KERB_M - 0.04)
     small = (
         things.bin_(0), things.bin_(1), things.hydrant(0), things.bollard(1), things.cabinet(0),
         things.cabinet(1), things.utility_pole(0), things.utility_pole(1),
@@ -233,7 +236,7 @@ def _rails(
     """Guard rails outside the bends."""
     path = street.path
     turning = np.abs(
-        (path.tangent[:-1, 0] * path.tangent[1:, 1] - path.tangent[:-1, 1] * path.tangent[1:, 0])
+        path.tangent[:-1, 0] * path.tangent[1:, 1] - path.tangent[:-1, 1] * path.tangent[1:, 0]
     )
     for s in np.arange(2.0, path.length_m - 2, 4.0):
         bend = turning[int(s) % len(turning)] > 0.012
