@@ -79,7 +79,7 @@ def test_licences_of_a_command_and_of_everything(capsys):
     assert {e["kind"] for e in json.loads(capsys.readouterr().out)} == {"plug-in"}
     assert main(["licences", "--json"]) == 0
     names = {e["name"] for e in json.loads(capsys.readouterr().out)}
-    assert {"scenes", "ms2", "av"} <= names
+    assert {"scenes", "ms2", "fasthcc"} <= names
 
 
 def test_licences_of_an_unknown_name(capsys):

@@ -185,7 +185,7 @@ def test_missing_frames_by_their_times(tmp_path):
         write_image(tmp_path / f"{k:03d}.png", ThermalImage(counts=frame, capture=capture))
     diagnosis = diagnose(tmp_path)
     assert text_of(diagnosis, "dropped").startswith("5 frames are missing")
-    assert diagnosis.what.startswith("folder of 40 files, PNG (ACME), 64x48")
+    assert diagnosis.what.startswith("folder of 40 frames, PNG (ACME), 64x48")
 
 
 def test_a_still_sequence_without_a_fault_is_sound(tmp_path):

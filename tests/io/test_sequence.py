@@ -164,10 +164,21 @@ def test_damaged_frames_are_skipped_and_reported(folder):
         sequence[4]
 
 
-def test_a_multi_frame_file_in_a_folder_is_not_cut_to_its_first(folder):
-    (folder / "f4.tiff").write_bytes(fake.tiff(np.stack(FRAMES[:3]), photometric="minisblack"))
-    with pytest.raises(ReadError, match="holds 3 frames.*Open it alone"):
-        list(open_sequence(folder))
+def test_multi_frame_files_in_a_folder_give_all_their_frames(folder):
+    tiff = fake.tiff(np.stack(FRAMES[:3]), photometric="minisblack")
+    (folder / "f3.tiff").write_bytes(tiff)  # after f3.png
+    (folder / "f20.cptv").write_bytes(fake.cptv(FRAMES[:2]))
+    (folder / "f21.tiff").write_bytes(b"damaged")
+    wanted = EXPECTED[:4] + EXPECTED[:3] + EXPECTED[4:] + EXPECTED[:2]
+    with open_sequence(folder, on_error="skip") as sequence:
+        assert sequence.frame_count is None  # not before somebody looks
+        assert first_values(sequence) == wanted
+        assert [skipped.index for skipped in sequence.skipped] == [17]
+        assert len(sequence) == sequence.frame_count == 18
+        assert [int(sequence[k].counts[0, 0]) for k in (5, 16, 4, 0)] == [
+            wanted[k] for k in (5, 16, 4, 0)
+        ]
+        assert pickle.loads(pickle.dumps(sequence))[16].source.format == "cptv"
 
 
 @pytest.mark.parametrize(

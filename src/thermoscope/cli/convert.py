@@ -66,6 +66,8 @@ class Arguments:
     """WIDTHxHEIGHT of headerless raw files."""
     kelvin_per_count: float | None = None
     """Linear scale of counts that are a temperature already (0.01 for TLinear)."""
+    offset_k: float = 0.0
+    """Kelvin at count 0 on that scale: 0 for TLinear, 273.15 for hundredths of a degree Celsius."""
     parameters: Annotated[ObjectParameters, tyro.conf.arg(name="")] = ObjectParameters()
 
 
@@ -196,5 +198,5 @@ def _prepared(frame: ThermalImage | ThermoscopeError, arguments: Arguments) -> T
     if isinstance(frame, ThermoscopeError):
         raise frame
     if arguments.kelvin_per_count is not None:
-        frame = frame.with_radiometry(LinearScale(arguments.kelvin_per_count))
+        frame = frame.with_radiometry(LinearScale(arguments.kelvin_per_count, arguments.offset_k))
     return arguments.parameters.applied_to(frame)

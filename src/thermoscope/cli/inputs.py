@@ -103,6 +103,7 @@ def read_each(
     size: str | None = None,
     frame: int = 0,
     kelvin_per_count: float | None = None,
+    offset_k: float = 0.0,
 ) -> Iterator[ThermalImage | Failure]:
     """Each file as an image or a failure, in order, one in memory at a time.
 
@@ -112,9 +113,10 @@ def read_each(
         size: Of headerless raw files, ``"640x512"``.
         frame: Of multi-frame files.
         kelvin_per_count: Linear scale for counts of unknown radiometry.
+        offset_k: Temperature of count 0 on that scale, K.
     """
     shape = size_from_text(size)
-    scale = LinearScale(kelvin_per_count) if kelvin_per_count is not None else None
+    scale = LinearScale(kelvin_per_count, offset_k) if kelvin_per_count is not None else None
     for path in files:
         try:
             image = read(path, shape=shape, frame=frame)

@@ -35,6 +35,8 @@ class Arguments:
     """WIDTHxHEIGHT of headerless raw files."""
     kelvin_per_count: float | None = None
     """Linear scale of counts that are a temperature already (0.01 for TLinear)."""
+    offset_k: float = 0.0
+    """Kelvin at count 0 on that scale: 0 for TLinear, 273.15 for hundredths of a degree Celsius."""
     parameters: Annotated[ObjectParameters, tyro.conf.arg(name="")] = ObjectParameters()
 
 
@@ -50,6 +52,7 @@ def main(words: Sequence[str]) -> int:
         size=arguments.size,
         frame=arguments.frame,
         kelvin_per_count=arguments.kelvin_per_count,
+        offset_k=arguments.offset_k,
     )
     if isinstance(image, Failure):
         raise image.error

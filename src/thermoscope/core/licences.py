@@ -82,11 +82,9 @@ class Plugin:
 
 
 PLUGINS = (
-    Plugin("av", "formats", "BSD-3-Clause", "16-bit video (FFV1); carries FFmpeg, LGPL"),
-    Plugin("cptv", "formats", "Apache-2.0", "Cacophony CPTV"),
     Plugin("fasthcc", "formats", "MIT", "Telops HCC"),
     Plugin("fluke-thermal-reader", "formats", "MIT", "Fluke IS2"),
-    Plugin("hiktemp", "formats", "MIT", "Hikvision radiometric JPEG"),
+    Plugin("imagecodecs", "formats", "BSD-3-Clause", "JPEG-LS frames of FLIR CSQ"),
     Plugin("infiray-irg", "formats", "MIT", "InfiRay IRG"),
 )
 

@@ -190,7 +190,7 @@ def _what(path: Path, seen: Survey, image: ThermalImage) -> str:
         _unit(image),
     ]
     if path.is_dir():
-        parts.insert(0, f"folder of {seen.frame_count} files")
+        parts.insert(0, f"folder of {seen.frame_count} frames")
         if len(seen.kinds) > 1:
             parts.append(f"and {len(seen.kinds) - 1} other kind(s)")
     elif seen.frame_count != 1:

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import glob
 import re
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -30,6 +33,10 @@ __all__ = ["ImageSequence", "SkippedFrame", "image_files", "open_sequence"]
 
 OnError = Literal["raise", "skip"]
 GLOB_CHARACTERS = frozenset("*?[")
+SINGLE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".dib", ".pgm", ".ppm", ".pnm", ".csv", ".fpf"}
+    | {".is2", ".irg"}
+)
 
 
 @dataclass(frozen=True)
@@ -59,33 +66,70 @@ class _Options:
 
 
 class _Files:
-    """One frame a file."""
+    """The frames of several files, one file after the other.
+
+    Files whose suffix says that they hold one frame are not opened to be counted. A file that
+    cannot be opened counts as one frame, which raises when it is asked for.
+    """
 
     def __init__(self, paths: list[Path], options: _Options) -> None:
         self._paths, self._options = paths, options
-        self.count: int | None = len(paths)
+        self._starts = array("Q", [0])  # first frame of each file so far counted, and the next one
+        self._open: tuple[int, _Container] | None = None
+
+    @property
+    def count(self) -> int | None:
+        """Number of frames, None before every file that may hold several was looked into."""
+        if all(path.suffix.lower() in SINGLE_SUFFIXES for path in self._paths):
+            return len(self._paths)
+        return int(self._starts[-1]) if len(self._starts) > len(self._paths) else None
 
     def length(self) -> int:
-        return len(self._paths)
+        """Number of frames."""
+        known = self.count
+        if known is not None:
+            return known
+        while len(self._starts) <= len(self._paths):
+            self._count_next()
+        return int(self._starts[-1])
 
     def frame(self, index: int) -> ThermalImage:
-        if index >= len(self._paths):
+        """Frame `index` of all.
+
+        Raises:
+            IndexError: There is no such frame.
+            ReadError: It is damaged.
+        """
+        while self._starts[-1] <= index and len(self._starts) <= len(self._paths):
+            self._count_next()
+        if self._starts[-1] <= index:
             raise IndexError(index)
-        request = self._options.request(self._paths[index])
-        frames = opened(request, raw=self._options.raw)
-        try:
-            held = frames.count or frames.length()
-            if held != 1:
-                raise request.error(
-                    f"holds {held} frames, and a folder or list is read one frame a file",
-                    "Open it alone: open_sequence(path).",
-                )
-            return finished(frames.frame(0), request)
-        finally:
-            frames.close()
+        file = bisect_right(self._starts, index) - 1
+        return self._container(file).frame(index - self._starts[file])
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Let go of the file that is open."""
+        if self._open is not None:
+            self._open[1].close()
+        self._open = None
+
+    def _count_next(self) -> None:
+        file = len(self._starts) - 1
+        held = 1
+        if self._paths[file].suffix.lower() not in SINGLE_SUFFIXES:
+            with suppress(ThermoscopeError):
+                held = self._container(file).length()
+        self._starts.append(self._starts[-1] + held)
+
+    def _container(self, file: int) -> _Container:
+        """File number `file`, open; the one before is closed."""
+        if self._open is None or self._open[0] != file:
+            self.close()
+            self._open = (file, _Container(self._paths[file], self._options))
+        return self._open[1]
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_open": None}
 
 
 class _Container:
@@ -205,7 +249,8 @@ def open_sequence(
 
     A folder gives its image files (not those in folders below it) in natural order: ``f2`` before
     ``f10``; so does a glob. A list keeps its order. A file gives its frames: TIFF pages, SEQ, CSQ,
-    CPTV, video, animated pictures, raw frames one after the other.
+    CPTV, video, animated pictures, raw frames one after the other; several such files give the
+    frames of each in turn (of an animated PNG among other files, its first frame).
 
     Args:
         source: Folder, file, pattern or paths.

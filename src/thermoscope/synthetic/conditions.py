@@ -108,7 +108,7 @@ REGIMES: dict[Family, tuple[Regime, ...]] = {
         ),
     ),
 }  # fmt: skip
-"""Weather of each family: no two families share a regime, and every family has all four weathers."""
+"""Weather of each family: no two families share a regime; every family has all four weathers."""
 
 
 def check_family(family: str) -> Family:
@@ -160,7 +160,7 @@ def sky_kelvin(air_k: float, *, cloud: float, fog: float, humidity: float) -> fl
     """
     deficit = 60.0 - 30.0 * humidity
     gap = deficit * (1.0 - 0.92 * cloud**0.8) * (1.0 - 0.95 * min(1.0, 2.5 * fog)) + 1.0
-    return air_k - gap
+    return float(air_k - gap)
 
 
 def sample_conditions(

@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 Colour = tuple[float, float, float]
 
 TOWN_GLOW = {"urban": 1.2e-5, "aerial": 8e-6, "offroad": 3e-6, "indoor": 0.0}
-"""Light of the night sky over a level surface: full moon is 2.5e-6, a bright town 1e-4."""
+"""Light of the night sky over a level surface, brighter than life: the camera has no minutes."""
 OPTICAL_DEPTH = (0.10, 0.16, 0.30)  # of clear air at the zenith, red green blue
 BLUE = (0.40, 0.66, 1.15)  # tint of the clear sky, mean luminance 1 with the horizon's white
 TWILIGHT_E_FOLD = 0.035  # sine of the sun's depth in which twilight falls to 1/e
@@ -57,7 +57,8 @@ def daylight(conditions: Conditions, environment: Environment) -> Daylight:
     tint = _sky_tint(up)
     closed = min(conditions.cloud + conditions.fog, 1.0)
     day = [clear * (1 - closed) * t + grey * closed * (0.5 + 0.5 * t) for t in tint]
-    glow = TOWN_GLOW[environment] * (1 + 2.5 * closed)  # clouds throw the town's light back
+    moon = 4e-5 * (conditions.ground_k * 7.0 % 1.0) ** 3 * (1 - 0.9 * closed)
+    glow = TOWN_GLOW[environment] * (1 + 2.5 * closed) + moon  # clouds throw light back
     sky = _colour([d + glow * t for d, t in zip(day, NIGHT_TINT, strict=True)])
     return Daylight(sun, sky, glow / (glow + float(np.mean(day))))
 

@@ -30,6 +30,8 @@ DAILY_RATE = 2 * math.pi / 86400.0
 AIR_SWING_K = 6.5  # half the daily wave of a clear day, as in `conditions`
 INDOOR_WARM_K = 293.0  # behind a heated wall
 BODY_K = 307.0
+THICKNESS = 0.3  # spread of what clothing lets through
+INDOOR_CALM = 0.4  # of the outdoor variation: no weather, no damp
 DEEP_GROUND = 1.25  # inertia of a thick bed against a sample of its material
 
 # Share of the way from air to body temperature; clothing and fur insulate.
@@ -112,13 +114,14 @@ def heat_table(scene: Scene, sunshine: Sunshine) -> HeatTable:
     names, scales, seeds, amplitudes = _textures(parts, materials, strength, conditions.rain)
     rest = _rest(scene, parts, materials, inertia, exchange)
     outdoors = 0.0 if scene.indoor else 1.0
+    calm = INDOOR_CALM if scene.indoor else 1.0
     return HeatTable(
         rest_k=rest.astype(np.float32),
         direct_k=(outdoors * heating * sunshine.direct).astype(np.float32),
         diffuse_k=(outdoors * (heating * sunshine.diffuse).sum(1)).astype(np.float32),
         cooling_k=(outdoors * radiated * step_response(inertia, exchange, 14.0)).astype(np.float32),
-        metres_k=_metres(parts, strength, conditions.rain),
-        texture_k=np.array(amplitudes, np.float32),
+        metres_k=calm * _metres(parts, strength, conditions.rain),
+        texture_k=np.array(amplitudes, np.float32) * np.float32(calm),
         texture=TextureSet(names, scales, seeds),
         object_id=np.array([part.object_id for part in parts], np.int64),
     )
@@ -173,14 +176,37 @@ def _rest(
         depth[[p.role == Role.WATER for p in parts]] = 4.0
         coupling = depth * 0.5 * inertia * math.sqrt(DAILY_RATE)
         air += coupling / (coupling + exchange) * (conditions.ground_k - air)
-    rest = air + np.array([p.offset_k for p in parts])
+    rest = air + np.array([p.offset_k for p in parts]) + _individual(scene)
+    wear = np.clip(_normal_of(np.array([p.seed for p in parts], np.int64), 3), -2, 2)
     for row, (part, material) in enumerate(zip(parts, materials, strict=True)):
         if part.role in BODY_SHARE:
             towards = BODY_SHARE[part.role] * (0.25 + 0.75 * part.activity)
+            if part.role == Role.CLOTHING:  # thin shirts and thick coats
+                towards *= 1 + THICKNESS * float(wear[row])
             rest[row] = conditions.air_k + towards * (BODY_K - conditions.air_k) + part.offset_k
         elif part.role in (Role.HEATED_INTERIOR, Role.GLASS):
             rest[row] += _leak(scene, part, material) / exchange[row]
     return np.asarray(rest, np.float64)
+
+
+def _individual(scene: Scene) -> Column:
+    """Small offsets, K: no two things, nor two parts of one, have quite one temperature."""
+    own_k, part_k = (0.45, 0.25) if scene.indoor else (0.6, 0.35)
+    owner = np.array([p.object_id for p in scene.parts], np.int64)
+    part = np.array([p.seed for p in scene.parts], np.int64) + np.arange(len(scene.parts))
+    still = np.where(owner == 0, 0.0, 1.0)  # pieces of ground continue each other
+    return np.asarray(still * (own_k * _normal_of(owner, 1) + part_k * _normal_of(part, 2)))
+
+
+def _normal_of(number: NDArray[np.int64], stream: int) -> Column:
+    """About normal values that depend on each number alone."""
+    state = number.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(stream)
+    total = np.zeros(len(number))
+    for _ in range(3):
+        state ^= state >> np.uint64(31)
+        state *= np.uint64(0xBF58476D1CE4E5B9)
+        total += (state >> np.uint64(40)).astype(np.float64) / 2**24
+    return np.asarray(2 * (total - 1.5))
 
 
 def _leak(scene: Scene, part: Part, material: Material) -> float:

@@ -1,9 +1,8 @@
 """Fine classes of the rendered worlds, and what the public data sets call them.
 
-Every fine class has an id in every taxonomy, or is unlabelled there on purpose: `UNLABELLED` says
-which. Ids follow the data sets: MFNet (Ha et al., IROS 2017), CART (Lee et al., ECCV 2024; its mask
-value minus 2), FMB (Liu et al., ICCV 2023), PST900 (Shivakumar et al., ICRA 2020). What is NOT here:
-colours for display.
+Every fine class has an id in every taxonomy, or is listed there as unlabelled. Ids follow the
+data sets: MFNet (Ha et al., IROS 2017), CART (Lee et al., ECCV 2024; its mask value minus 2), FMB (Liu
+et al., ICCV 2023), PST900 (Shivakumar et al., ICRA 2020). What is NOT here: colours for display.
 """
 
 from __future__ import annotations
@@ -38,30 +37,44 @@ class Taxonomy:
     Attributes:
         name: "mfnet" ...
         classes: Names; the index is the id.
-        ids: Fine class to id; classes that are absent get `otherwise`.
-        otherwise: Id of everything that the data set does not label.
+        ids: Fine class to id.
+        unlabelled: The other fine classes: things that the data set does not label.
+        otherwise: Id of the unlabelled.
     """
 
     name: str
     classes: tuple[str, ...]
     ids: dict[str, int]
+    unlabelled: frozenset[str]
     otherwise: int
 
 
 def _taxonomy(
-    name: str, otherwise: int, members: dict[str, str], *, leading: tuple[str, ...] = ()
+    name: str,
+    members: dict[str, str],
+    *,
+    leading: tuple[str, ...] = (),
+    unlabelled: str = "",
 ) -> Taxonomy:
-    """`members`: class name to the fine classes in it, blank-separated, in the order of the ids."""
+    """`members`: class name to the fine classes in it, blank-separated, in the order of the ids.
+
+    The unlabelled get the id of the `leading` class, or `IGNORE_INDEX` if there is none.
+    """
     classes = (*leading, *members)
     ids = {fine: classes.index(label) for label, group in members.items() for fine in group.split()}
-    return Taxonomy(name, classes, ids, otherwise)
+    rest = frozenset(unlabelled.split())
+    return Taxonomy(name, classes, ids, rest, 0 if leading else IGNORE_INDEX)
 
+
+_INDOOR = "floor ceiling room_wall door window furniture appliance heater pipe machine lamp "
+_TOOLS = "fire_extinguisher backpack hand_drill "
+_STREET = "building wall fence pole street_lamp traffic_light traffic_sign street_furniture "
+_PLANTS = "tree shrub grass crop far_hill "
 
 TAXONOMIES: dict[str, Taxonomy] = {
-    "fine": _taxonomy("fine", IGNORE_INDEX, {name: name for name in FINE_CLASSES}),
+    "fine": _taxonomy("fine", {name: name for name in FINE_CLASSES}),
     "mfnet": _taxonomy(
         "mfnet",
-        0,
         {
             "car": "car truck bus",  # MFNet has one class for cars of all sizes
             "person": "person",
@@ -73,17 +86,18 @@ TAXONOMIES: dict[str, Taxonomy] = {
             "bump": "bump",
         },
         leading=("unlabelled",),
+        unlabelled="sky road sidewalk animal bare_ground rock water "
+        + _STREET
+        + _PLANTS
+        + _INDOOR
+        + _TOOLS,
     ),
     "cart": _taxonomy(
         "cart",
-        IGNORE_INDEX,
         {
             "bare_ground": "bare_ground grass crop",
             "rocky_terrain": "rock",
-            "developed_structures": "building wall fence pole street_lamp traffic_light "
-            "traffic_sign street_furniture guardrail color_cone car_stop floor ceiling room_wall "
-            "door window furniture appliance heater pipe machine lamp fire_extinguisher backpack "
-            "hand_drill",
+            "developed_structures": "guardrail color_cone car_stop " + _STREET + _INDOOR + _TOOLS,
             "road": "road sidewalk kerb bump",
             "shrubs": "shrub",
             "trees": "tree far_hill",
@@ -92,17 +106,17 @@ TAXONOMIES: dict[str, Taxonomy] = {
             "vehicles": "car truck bus motorcycle bicycle",
             "person": "person",
         },
+        unlabelled="animal",
     ),
     "fmb": _taxonomy(
         "fmb",
-        0,
         {
             "road": "road bump",
             "sidewalk": "sidewalk kerb",
             "building": "building wall",
             "traffic_lamp": "traffic_light",
             "traffic_sign": "traffic_sign",
-            "vegetation": "tree shrub grass crop far_hill",
+            "vegetation": _PLANTS,
             "sky": "sky",
             "person": "person",
             "car": "car",
@@ -113,10 +127,11 @@ TAXONOMIES: dict[str, Taxonomy] = {
             "pole": "pole street_lamp",
         },
         leading=("unlabelled",),
+        unlabelled="car_stop guardrail color_cone fence street_furniture animal bare_ground rock "
+        "water " + _INDOOR + _TOOLS,
     ),
     "pst900": _taxonomy(
         "pst900",
-        0,
         {
             "fire_extinguisher": "fire_extinguisher",
             "backpack": "backpack",
@@ -124,6 +139,8 @@ TAXONOMIES: dict[str, Taxonomy] = {
             "survivor": "person",
         },
         leading=("background",),
+        unlabelled="sky road sidewalk kerb car_stop bump guardrail color_cone car truck bus "
+        "motorcycle bicycle animal bare_ground rock water " + _STREET + _PLANTS + _INDOOR,
     ),
 }
 

@@ -18,7 +18,8 @@ __all__ = ["LampLight"]
 Floats = NDArray[np.float32]
 Colours = tuple[Floats, Floats, Floats]
 
-MOST_LAMPS = 14
+MOST_LAMPS = 10
+ENOUGH = 0.97  # share of all lamps' light after which the others are left out
 PROBES = 512
 NEAREST_M = 0.3  # nearer surfaces count as this far
 EDGE = 0.15  # of a cone: share of its cosine range over which it fades
@@ -45,7 +46,9 @@ class LampLight:
         x, y, z = np.ascontiguousarray(points.T)
         light = np.stack([_arriving(lamp, (x, y, z))[0] for lamp in lamps])
         order = np.argsort(-light.mean(1), kind="stable")[:most]
-        self._lamps = [lamps[i] for i in order if light[i].max() > 0]
+        share = np.cumsum(light[order].mean(1)) / max(float(light.mean(1).sum()), 1e-20)
+        needed = int(np.searchsorted(share, ENOUGH)) + 1
+        self._lamps = [lamps[i] for i in order[:needed] if light[i].max() > 0]
         self.mean = float(np.median(light[order].sum(0)))
 
     def add(self, light: Colours, surface: Surface) -> None:

@@ -2,7 +2,7 @@
 
 Emissivities (band 7.5-13.5 um) follow the MODIS UCSB library (natural surfaces, building materials)
 and the tables of Incropera, Fundamentals of Heat and Mass Transfer, app. A.11 (metals, paints);
-thermal inertia is sqrt(conductivity x density x heat capacity) of app. A.3 there, but the value of a
+thermal inertia is sqrt(conductivity x density x heat capacity) of app. A.3 there, but that of a
 thin sheet (car body, glass pane, leaf, cloth) is lowered to what its heat capacity per area lets it
 lag. What is NOT here: temperatures (`thermoscope.synthetic.thermal`).
 """

@@ -27,7 +27,6 @@ __all__ = [
     "make",
     "merge",
     "outward",
-    "prism_roof",
     "quads",
     "tube",
     "tubes",
@@ -59,7 +58,7 @@ class Mesh:
 
     def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
         """Shifted, m."""
-        return replace(self, vertices=self.vertices + (x, y, z))
+        return replace(self, vertices=self.vertices + np.array([x, y, z]))
 
     def turned(self, angle_deg: float, axis: str = "z") -> Mesh:
         """Turned about an axis through the origin, right-handed."""
@@ -85,6 +84,9 @@ class Mesh:
             faces=self.faces[:, ::-1],
             normals=self.normals[:, ::-1] * flip,
         )
+
+
+_QUAD = np.array([[0, 1, 2], [0, 2, 3]])  # two triangles of four corners
 
 
 def _unit(vectors: Floats) -> Floats:
@@ -127,7 +129,7 @@ def crease(mesh: Mesh, crease_deg: float) -> Mesh:
     other = order[np.repeat(start[corner[order]], around) + step]
     near = (unit[mine // 3] * unit[other // 3]).sum(1) >= np.cos(np.radians(crease_deg))
     weight = area[other // 3] * near[:, None]
-    total = np.stack(
+    total: Floats = np.stack(
         [np.bincount(mine, weight[:, k], minlength=corner.size) for k in range(3)], axis=1
     )
     return replace(mesh, normals=_unit(total).reshape(-1, 3, 3))
@@ -307,7 +309,7 @@ def cards(centres: Floats, right: Floats, up: Floats, *, normals: Floats | None 
     """
     corners = np.stack([centres - up, centres + right, centres + up, centres - right], axis=1)
     first = np.arange(len(centres))[:, None] * 4
-    faces = np.concatenate([first + (0, 1, 2), first + (0, 2, 3)], axis=1).reshape(-1, 3)
+    faces = np.concatenate([first + _QUAD[0], first + _QUAD[1]], axis=1).reshape(-1, 3)
     shown = _unit(np.cross(right, up)) if normals is None else normals
     return Mesh(
         corners.reshape(-1, 3),
@@ -320,10 +322,10 @@ def cards(centres: Floats, right: Floats, up: Floats, *, normals: Floats | None 
 def quads(corners: ArrayLike) -> Mesh:
     """N flat quads (N, 4, 3), counter-clockwise from outside; those without area are dropped."""
     points = np.asarray(corners, float).reshape(-1, 4, 3)
-    area = np.cross(points[:, 2] - points[:, 0], points[:, 3] - points[:, 1])
+    area: Floats = np.cross(points[:, 2] - points[:, 0], points[:, 3] - points[:, 1])
     points, area = points[(area**2).sum(1) > 1e-14], area[(area**2).sum(1) > 1e-14]
     first = np.arange(len(points))[:, None] * 4
-    faces = np.concatenate([first + (0, 1, 2), first + (0, 2, 3)], axis=1).reshape(-1, 3)
+    faces = np.concatenate([first + _QUAD[0], first + _QUAD[1]], axis=1).reshape(-1, 3)
     normals = np.repeat(np.repeat(_unit(area), 2, axis=0)[:, None], 3, axis=1)
     return Mesh(points.reshape(-1, 3), faces, normals, np.zeros(len(faces), np.int64))
 
@@ -333,7 +335,8 @@ def extrude(outline: ArrayLike, height: float, *, crease_deg: float = 20.0) -> M
     ring = np.asarray(outline, float)
     count = len(ring)
     flat = np.column_stack([ring, np.zeros(count)])
-    top = flat + (0.0, 0.0, height)
+    rise = np.array([0.0, 0.0, height])
+    top = flat + rise
     k, n = np.arange(count), (np.arange(count) + 1) % count
     sides = make(
         np.concatenate([flat, top]),
@@ -342,42 +345,6 @@ def extrude(outline: ArrayLike, height: float, *, crease_deg: float = 20.0) -> M
     )
     middle = np.array([[*ring.mean(0), 0.0]])
     hub = np.full(count, count)
-    lid = make(np.concatenate([top, middle + (0, 0, height)]), np.stack([k, n, hub], 1))
+    lid = make(np.concatenate([top, middle + rise]), np.stack([k, n, hub], 1))
     floor = make(np.concatenate([flat, middle]), np.stack([n, k, hub], 1))
     return merge([sides, lid, floor])
-
-
-def prism_roof(
-    length: float, width: float, height: float, *, hip: float = 0.0, eave: float = 0.15
-) -> Mesh:
-    """A ridge roof over a rectangle centred on the origin, ridge along x.
-
-    Args:
-        length: Along the ridge, m.
-        width: Across it, m.
-        height: Of the ridge over the eaves, m.
-        hip: How far the ridge's ends stand in from the gables, m; 0 = upright gables.
-        eave: Thickness of the roof at its edge, m.
-    """
-    x, y, r = length / 2, width / 2, max(length / 2 - hip, 0.0)
-    if hip == 0 and eave > 0:
-        return _saddle(x, y, height, eave)
-    low = [[-x, -y, 0], [x, -y, 0], [x, y, 0], [-x, y, 0]]
-    high = [[px, py, eave] for px, py, _ in low]
-    ridge = [[-r, 0, height + eave], [r, 0, height + eave]]
-    sides = [[k, (k + 1) % 4, 4 + (k + 1) % 4, 4 + k] for k in range(4)]
-    rings = [*sides, [4, 5, 9, 8], [6, 7, 8, 9], [3, 2, 1, 0]]
-    triangles = [t for a, b, c, d in rings for t in ([a, b, c], [a, c, d])]
-    return make(low + high + ridge, [*triangles, [5, 6, 9], [7, 4, 8]])
-
-
-def _saddle(x: float, y: float, height: float, thick: float) -> Mesh:
-    """Two slabs that lean on each other: open gables."""
-    low = np.array([[-y, 0.0], [0.0, height], [y, 0.0]])
-    ring = np.concatenate([low + (0, thick), low[::-1]])
-    left = np.column_stack([np.full(6, -x), ring])
-    right = np.column_stack([np.full(6, x), ring])
-    k, n = np.arange(6), (np.arange(6) + 1) % 6
-    around = quads(np.stack([left[k], left[n], right[n], right[k]], axis=1))
-    ends = [left[[0, 5, 4, 1]], left[[1, 4, 3, 2]], right[[1, 4, 5, 0]], right[[2, 3, 4, 1]]]
-    return outward(merge([around, quads(np.array(ends))]))

@@ -99,6 +99,7 @@ class SceneBuilder:
         self._vertex_count = 0
         self._objects = 0
         self._claims: list[tuple[float, float, float]] = []
+        self._taken = np.zeros((0, 3))  # the claims as an array, brought up to date when asked
 
     # -- geometry --------------------------------------------------------------------------------
 
@@ -156,7 +157,7 @@ class SceneBuilder:
             normals /= np.sqrt((normals * normals).sum(1, keepdims=True))
         normals = normals @ turn.T.astype(np.float32)
         self._append((mesh.vertices * factors) @ turn.T + origin, mesh, normals, first)
-        self._place_lamps(model, turn, origin, factors, activity, number)
+        self._place_lamps(model, turn, origin, factors, activity=activity, number=number)
         return number
 
     def _burns(self, lit: Lit, activity: float) -> bool:
@@ -177,6 +178,7 @@ class SceneBuilder:
         turn: Floats,
         origin: Floats,
         factors: Floats,
+        *,
         activity: float,
         number: int,
     ) -> None:
@@ -203,7 +205,9 @@ class SceneBuilder:
         """Whether a disc touches no claimed one."""
         if not self._claims:
             return True
-        taken = np.asarray(self._claims)
+        if len(self._taken) != len(self._claims):
+            self._taken = np.asarray(self._claims)
+        taken = self._taken
         gap = np.hypot(taken[:, 0] - x, taken[:, 1] - y) - taken[:, 2]
         return bool(gap.min() >= radius_m)
 

@@ -158,7 +158,7 @@ class SceneCaster:
         length = np.sqrt(np.einsum("ij,ij->i", line, line))
         hit, distance, _ = self._first_hits(centre, line / np.maximum(length, 1e-9)[:, None])
         seen = (hit < 0) | (distance >= length - np.maximum(LIFT_M, 1e-4 * length))
-        return seen if faces is None else seen | (hit == faces)
+        return np.asarray(seen if faces is None else seen | (hit == faces))
 
     def _first_hits(
         self, origin: Floats, direction: Floats

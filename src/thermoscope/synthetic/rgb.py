@@ -149,7 +149,7 @@ class RgbShader:
             line += below * np.float32(ground)
             lines.append(line)
         lamps.add((lines[0], lines[1], lines[2]), surface)
-        scattered = (0.25 if self._indoor else 0.03) * lamps.mean
+        scattered = (0.18 if self._indoor else 0.03) * lamps.mean
         around = np.float32(scattered) * (1 - 0.8 * hidden)
         return lines[0] + around, lines[1] + around, lines[2] + around
 
@@ -208,7 +208,8 @@ class RgbShader:
     def _exposure(self, lamp_light: float) -> float:
         height = max(self._conditions.sun_direction[2], 0.0)
         level = np.mean(self._light.sky) + height * np.mean(self._light.sun)
-        return float(2.3 / (level + 0.7 * lamp_light + 1e-4))
+        wanted = 1.1 if self._indoor else 2.3  # walls are brighter than streets
+        return float(wanted / (level + 0.7 * lamp_light + 1e-4))
 
 
 DARK = Daylight((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 1.0)

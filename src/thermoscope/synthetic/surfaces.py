@@ -6,7 +6,6 @@ What is NOT here: what stands on it.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +17,7 @@ __all__ = [
     "GridGround",
     "Path",
     "carve",
-    "distance_to_path",
+    "distance_to_line",
     "smooth_loop",
     "subdivide",
     "sweep",
@@ -78,7 +77,7 @@ class Path:
         t = np.clip((gap * step).sum(-1) / (step * step).sum(-1), 0, 1)
         gap -= step * t[..., None]
         away[close] = np.sqrt((gap * gap).sum(-1).min(1))
-        return away.reshape(place.shape[:-1])
+        return np.asarray(away.reshape(place.shape[:-1]))
 
     def _mix(self, values: Floats, way: Floats) -> Floats:
         return np.stack([np.interp(way, self.along, values[:, k]) for k in range(2)], axis=-1)
@@ -267,16 +266,11 @@ class GridGround:
         return np.asarray(np.where(fu >= fv, lower, upper))
 
 
-def distance_to_path(x: ArrayLike, y: ArrayLike, points: ArrayLike) -> Floats:
-    """Distance of each place to a polyline (K, 2), m, in the shape of `x`."""
-    px, py = np.asarray(x, float), np.asarray(y, float)
-    line = np.asarray(points, float)
-    best = np.full(px.shape, np.inf)
-    for (ax, ay), (bx, by) in pairwise(line):
-        ux, uy = bx - ax, by - ay
-        t = np.clip(((px - ax) * ux + (py - ay) * uy) / max(ux * ux + uy * uy, 1e-12), 0, 1)
-        np.minimum(best, (px - ax - t * ux) ** 2 + (py - ay - t * uy) ** 2, out=best)
-    return np.sqrt(best)
+def distance_to_line(places: Floats, start: Floats, end: Floats) -> Floats:
+    """Distance of places (N, 2) to a straight piece of line, m."""
+    step = end - start
+    t = np.clip((places - start) @ step / max(float(step @ step), 1e-12), 0, 1)
+    return np.asarray(np.linalg.norm(places - start - t[:, None] * step, axis=1))
 
 
 class FractalHeight:

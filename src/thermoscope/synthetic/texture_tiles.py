@@ -224,7 +224,7 @@ def _grass(rng: np.random.Generator, variant: int) -> Drawn:
 
 @_solid("gravel")
 def _gravel(rng: np.random.Generator, variant: int) -> Drawn:
-    border, shade = _cells(rng, (1400, 800, 2400)[variant])
+    border, shade = _cells(rng, (3600, 2200, 5600)[variant])
     return 0.5 * shade + 1.2 * np.sqrt(np.clip(border, 0, 1))
 
 

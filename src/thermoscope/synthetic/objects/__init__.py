@@ -1,1 +1,1 @@
-"""Things to put into a scene: each builder returns a `Model`, cached, different for every variant."""
+"""Things to put into a scene: each builder returns a cached `Model`, another for every variant."""

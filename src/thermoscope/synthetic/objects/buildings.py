@@ -11,9 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from thermoscope.synthetic.meshes import box, lathe, prism_roof, quads
+from thermoscope.synthetic.meshes import box, lathe, quads
 from thermoscope.synthetic.objects.facade import Windows, balcony, facade, glass_slots, on_side
 from thermoscope.synthetic.objects.kit import Kit, Model, rng_of
+from thermoscope.synthetic.objects.roofs import prism_roof
 from thermoscope.synthetic.scene import Role
 
 __all__ = ["BUILDING_KINDS", "Style", "building"]
@@ -120,7 +121,8 @@ def building(kind: str, variant: int, *, detail: bool = True) -> Model:
         layout = Windows(bays, floors, *style.window, bars=_bars(style), transom=bool(variant % 2))
         glass = panes[rng.choice(3, bays * floors, p=(0.55, 0.25, 0.20))]
         mesh = facade(
-            kit, width, base, style.floor_m, layout, wall=wall, glass=glass, frame=frame, detail=detail and side == 0
+            kit, width, base, style.floor_m, layout,
+            wall=wall, glass=glass, frame=frame, detail=detail and side == 0,
         )  # fmt: skip
         kit.add_sorted(on_side(mesh, side, length, depth))
         if side == 0:
@@ -213,10 +215,8 @@ def _roof(
         _flat_roof(kit, rng, size)
         return
     cover = kit.slot("roof", style.roof_material, Role.HEATED_INTERIOR, tint="roof")
-    if style.roof == "shed":
-        rise = depth * 0.14
-    else:
-        rise = depth / 2 * float(rng.uniform(0.6, 0.95))
+    pitch = 0.28 if style.roof == "shed" else float(rng.uniform(0.6, 0.95))
+    rise = depth / 2 * pitch
     eaves = 0.45
     hip = depth / 2 if style.roof == "hip" else 0.0
     slope = rise / (depth / 2)

@@ -93,7 +93,8 @@ def desk(kind: str, variant: int) -> Model:
     steel = kit.slot("legs", "painted_metal", tint=(0.3, 0.3, 0.32))
     if kind == "panel_desk":
         add_boxes(kit, wood, [
-            (0.02, -half, 0.71, depth, half, 0.74), (0.06, -half, 0, depth - 0.05, -half + 0.03, 0.71),
+            (0.02, -half, 0.71, depth, half, 0.74),
+            (0.06, -half, 0, depth - 0.05, -half + 0.03, 0.71),
             (0.06, half - 0.03, 0, depth - 0.05, half, 0.71), (0.08, -half, 0.3, 0.1, half, 0.7),
             (0.12, half - 0.45, 0.08, depth - 0.06, half - 0.04, 0.68),
         ])  # fmt: skip
@@ -112,7 +113,8 @@ def desk(kind: str, variant: int) -> Model:
     else:
         add_boxes(kit, wood, [(0, -half, 0.82, depth, half, 0.9)])
         add_boxes(kit, steel, [
-            (x, y, 0, x + 0.06, y + 0.06, 0.82) for x in (0.05, depth - 0.1) for y in (-half, half - 0.06)
+            (x, y, 0, x + 0.06, y + 0.06, 0.82)
+            for x in (0.05, depth - 0.1) for y in (-half, half - 0.06)
         ])  # fmt: skip
         add_boxes(kit, steel, [(0.05, -half, 0.2, depth - 0.05, half, 0.23)])
         tools = kit.slot("tool_box", "painted_metal", tint=(0.9, 0.1, 0.08))
@@ -235,7 +237,7 @@ def pot_plant(variant: int) -> Model:
         tube([(0, 0, 0.25), (0.03, 0, 0.3 + tall * 0.6)], [0.025, 0.012], segments=6),
         kit.slot("stem", "bark"),
     )
-    aim = rng.normal(0, 1, (160, 3)) + (0, 0, 0.4)
+    aim = rng.normal(0, 1, (160, 3)) + np.array([0, 0, 0.4])
     aim /= np.linalg.norm(aim, axis=1, keepdims=True)
     at = aim * rng.uniform(0.1, 0.32, (160, 1)) + (0, 0, 0.35 + tall * 0.7)
     leaves = scatter(rng, at, aim - (0, 0, 0.5), aim, np.array([0.035, 0.10]))

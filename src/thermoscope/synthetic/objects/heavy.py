@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.synthetic.meshes import Mesh, box, grid, lathe, loft, tube
-from thermoscope.synthetic.objects.cars import TAIL, add_wheels, arched, headlights
 from thermoscope.synthetic.objects.kit import Kit, Model, rng_of
+from thermoscope.synthetic.objects.running_gear import TAIL, add_wheels, arched, headlights
 from thermoscope.synthetic.scene import Role
 
 __all__ = ["BUS_KINDS", "TRUCK_KINDS", "bus", "truck"]
@@ -51,7 +51,7 @@ def _shell(
         x += [a + (axles[1] + 0.055) * np.cos(np.linspace(0, np.pi, 11)) for a in axles[0]]
     stations = np.unique(np.round(np.concatenate(x).astype(np.float64), 4))
     stations = stations[(stations >= span[0]) & (stations <= span[1])]
-    floor = np.full(len(stations), float(levels[0]), np.float64)
+    floor: Floats = np.full(len(stations), float(levels[0]), np.float64)
     if axles:
         floor = arched(floor, stations, axles[0], axles[1])
     end = np.minimum(stations - span[0], span[1] - stations)
@@ -64,7 +64,9 @@ def _shell(
     ring_y = width[:, None] * np.array(share + [-s for s in share[-2:0:-1]])
     ring_x = np.broadcast_to(stations[:, None], ring_y.shape)
     middle = (stations[:-1] + stations[1:]) / 2
-    pane = np.array([any(a < m < b for a, b in zip(panes[::2], panes[1::2])) for m in middle])
+    pane = np.array(
+        [any(a < m < b for a, b in zip(panes[::2], panes[1::2], strict=True)) for m in middle]
+    )
     cells = np.full((len(middle), ring_y.shape[1]), body)
     cells[1:-1, [0, -1]] = skirt
     for band in glazed:
@@ -256,11 +258,11 @@ def _tipper_load(kit: Kit, rear: float, front: float, half: float) -> None:
             kit.add(box((x, y - 0.03, 1.2), (x + 0.1, y + 0.11, 2.52)), wall)
     kit.add(box((front - 0.08, -half, 1.25), (front, half, 2.9)), wall)
     kit.add(box((rear, -half, 1.25), (rear + 0.06, half, 2.35)), wall)
-    x, y = np.meshgrid(
+    bed_x, bed_y = np.meshgrid(
         np.linspace(rear + 0.06, front - 0.08, 9), np.linspace(-half + 0.08, half - 0.08, 7)
     )
-    heap = 2.0 + 0.7 * np.cos((x - x.mean()) / 1.9) * np.cos(y * 1.2)
-    kit.add(grid(np.stack([x, y, heap], -1), crease_deg=60), kit.slot("gravel", "gravel"))
+    heap = 2.0 + 0.7 * np.cos((bed_x - bed_x.mean()) / 1.9) * np.cos(bed_y * 1.2)
+    kit.add(grid(np.stack([bed_x, bed_y, heap], -1), crease_deg=60), kit.slot("gravel", "gravel"))
 
 
 _LOADS = {

@@ -158,7 +158,7 @@ def _leg(kit: Kit, wear: Outfit, angles: tuple[float, ...], side: int, stout: fl
     skin = kit.slot("skin", "skin", Role.SKIN, tint="skin")
     shoe = kit.slot("shoe", "leather", Role.CLOTHING, tint="shoes")
     middle = (hip + knee) / 2
-    top = middle if wear.hem > 0 else hip + (0, 0, 0.05)
+    top = middle if wear.hem > 0 else hip + np.array([0, 0, 0.05])
     path = [top, middle * 0.98 + knee * 0.02, knee, (knee * 0.55 + ankle * 0.45), ankle]
     loose = 0.014 if wear.legs > 0 else 0.0
     radii = np.array([0.092, 0.082, 0.058, 0.056, 0.043]) * stout + loose
@@ -230,8 +230,8 @@ def _head(kit: Kit, wear: Outfit, lean: float, look_deg: float) -> None:
     skin = kit.slot("skin", "skin", Role.SKIN, tint="skin")
     tilt = np.radians(lean)
     neck = np.array([0.58 * np.sin(tilt), 0.0, 0.92 + 0.57 * np.cos(tilt)])
-    kit.add(tube([neck - (0, 0, 0.04), neck + (0.012, 0, 0.09)], 0.055, segments=8), skin)
-    at = neck + (0.022, 0.0, 0.165)
+    kit.add(tube([neck - (0, 0, 0.04), neck + np.array([0.012, 0, 0.09])], 0.055, segments=8), skin)
+    at = neck + np.array([0.022, 0.0, 0.165])
     parts = [(ellipsoid((0.098, 0.077, 0.125), rings=8, segments=10), skin)]
     parts.append(
         (ellipsoid((0.022, 0.014, 0.02), rings=4, segments=6).moved(0.098, 0, -0.01), skin)

@@ -1,8 +1,8 @@
 """Plants: branching trees with leaf cards, conifers, bushes, tufts, hedges, forest edges.
 
-A tree is a trunk, two orders of branches and many small cards around their tips, so that its outline
-is ragged and the sky shows through. The light sees cards as part of a round crown. Placements give
-the colour of the leaves under the tint key "leaf".
+A tree is a trunk, two orders of branches and many small leaves around their tips, so that its
+outline is ragged and the sky shows through; the light sees leaves as parts of a round crown.
+Placements give the colour of the leaves under the tint key "leaf".
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class TreeShape:
 
 TREE_KINDS: dict[str, TreeShape] = {
     "maple": TreeShape((7, 12), 0.26, 0.52, (0.6, 1.0, 1.0, 0.8, 0.35), (20, 75), 19, (0.17, 0.17)),
-    "poplar": TreeShape((11, 17), 0.14, 0.17, (0.7, 1.0, 1.0, 0.8, 0.3), (62, 78), 20, (0.15, 0.16)),
+    "poplar": TreeShape(
+        (11, 17), 0.14, 0.17, (0.7, 1.0, 1.0, 0.8, 0.3), (62, 78), 20, (0.15, 0.16)
+    ),
     "spruce": TreeShape(
         (8, 17), 0.08, 0.25, (1.0, 0.85, 0.62, 0.38, 0.08), (-12, 25), 34, (0.085, 0.25),
         droop=0.45, trunk=0.016, leaf="needle", evergreen=True,
@@ -168,7 +170,7 @@ def _twigs(
     axis = limbs.end - limbs.start
     start = limbs.start[which] + axis[which] * along[:, None]
     length = np.linalg.norm(axis, axis=1)[which]
-    wild = rng.normal(0, 1, (n, 3)) + (0, 0, 0.25 - 1.2 * shape.droop)
+    wild = rng.normal(0, 1, (n, 3)) + np.array([0, 0, 0.25 - 1.2 * shape.droop])
     wild /= np.linalg.norm(wild, axis=1, keepdims=True)
     aim = axis[which] / length[:, None] * 0.7 + wild
     aim /= np.linalg.norm(aim, axis=1, keepdims=True)

@@ -106,7 +106,7 @@ def build(
     hills(
         builder, place, inner_m=land.reach_m, height_m=float(place.uniform(30, 120)), outer_m=2200.0
     )
-    _traffic(builder, moving, kinds, region, land, yards)
+    _traffic(builder, moving, kinds, region, land, yards=yards)
     for x, y, yaw in bays:
         if moving.uniform() < 0.6:
             warm = float(moving.uniform()) ** 3
@@ -258,6 +258,7 @@ def _traffic(
     kinds: Kinds,
     region: Region,
     land: Land,
+    *,
     yards: list[tuple[float, float, float]],
 ) -> None:
     parked: list[tuple[float, float, float]] = []
@@ -271,8 +272,11 @@ def _traffic(
         else:
             road = land.roads[int(u[1] * len(land.roads))]
             side = 1 if u[2] < 0.5 else -1
-            (x, y), yaw = road.at(float(u[3]) * road.length_m, -side * land.road_half_m / 2)
-            place, activity = (float(x), float(y), float(yaw) + (0 if side > 0 else 180)), 1.0
+            spot, along = road.at(float(u[3]) * road.length_m, -side * land.road_half_m / 2)
+            place, activity = (
+                (float(spot[0]), float(spot[1]), float(along) + (0 if side > 0 else 180)),
+                1.0,
+            )
         inside = max(abs(place[0]), abs(place[1])) < land.reach_m - 8
         reach = 0.45 * model.size_m[0]
         if activity == 1.0:  # roads are claimed against everything but vehicles

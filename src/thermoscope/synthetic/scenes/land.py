@@ -130,7 +130,7 @@ def _parcels(
         ("crop", "dry_grass", (1.2, 1.15, 0.9)), ("bare_ground", "ploughed", (1.0, 1.0, 1.0)),
         ("bare_ground", "soil", (1.2, 1.1, 1.0)), ("grass", "grass", (0.85, 0.95, 0.8)),
     )  # fmt: skip
-    for number, seed in enumerate(land.parcels):
+    for number in range(len(land.parcels)):
         u = rng.uniform(size=3)
         bare = u[0] > crops
         if bare and u[1] < 0.55:

@@ -10,6 +10,7 @@ import numpy as np
 from thermoscope.synthetic.kinds import Kinds
 from thermoscope.synthetic.meshes import box
 from thermoscope.synthetic.objects import street as things
+from thermoscope.synthetic.objects.barriers import fence
 from thermoscope.synthetic.objects.buildings import building
 from thermoscope.synthetic.objects.kit import Kit, Model
 from thermoscope.synthetic.objects.vegetation import TREE_KINDS, bush, hedge, tree
@@ -110,7 +111,7 @@ def fill_lots(
         while s < street.path.length_m - 6:
             u = float(rng.uniform())
             name = names[int(np.searchsorted(shares / shares[-1], u))]
-            lot = _Lot(builder, rng, street, kinds, side, s)
+            lot = _Lot(builder, rng, street, kinds, side=side, s=s)
             s += {
                 "rows": lot.row, "houses": lot.house, "sheds": lot.shed, "parks": lot.park,
             }[name](mix) if name != "parking" else lot.parking(bays)  # fmt: skip
@@ -126,6 +127,7 @@ class _Lot:
         rng: np.random.Generator,
         street: Street,
         kinds: Kinds,
+        *,
         side: int,
         s: float,
     ) -> None:
@@ -148,7 +150,7 @@ class _Lot:
         )
         if self.street.path.distance(spots).min() < min(map(self.street.edge_m, (1, -1))) + 0.15:
             return True
-        return any(not self.builder.is_free(*spot, 0.4) for spot in spots.tolist())
+        return any(not self.builder.is_free(float(a), float(b), 0.4) for a, b in spots)
 
     def _claim(self, x: float, y: float, half: tuple[float, float], yaw_deg: float) -> None:
         c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
@@ -204,7 +206,7 @@ class _Lot:
                 self.builder.place(hedge(int(u[1] * 3)), Pose(x, y, z, yaw), tints=tints)
             elif border != "none":
                 tints = {"paint": (2.6, 2.8, 3.0)}
-                self.builder.place(things.fence(border), Pose(x, y, z, yaw), tints=tints)
+                self.builder.place(fence(border), Pose(x, y, z, yaw), tints=tints)
         for along, out in (
             (1.5, 2.0),
             (width - 4.2, 1.6),
@@ -227,7 +229,7 @@ class _Lot:
         for along in np.arange(2.0, length - 6.0, 4.0):
             x, y, yaw = self._spot(along, 0.4)
             z = float(self.builder.ground(x, y)) + LOT_RISE_M
-            self.builder.place(things.fence("mesh"), Pose(x, y, z, yaw))
+            self.builder.place(fence("mesh"), Pose(x, y, z, yaw))
         return length + 4.0
 
     def park(self, mix: LotMix, *, length: float = 16.0) -> float:

@@ -1,6 +1,7 @@
 """A trail through open country or forest: terrain, water, rocks, plants, people, animals, hills.
 
-The route follows a closed trail. The place depends on the seed, people and animals on the visit too.
+The route follows a closed trail. The place depends on the seed, people and animals on the visit
+too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from thermoscope.synthetic.meshes import quads
 from thermoscope.synthetic.objects import nature
 from thermoscope.synthetic.objects import street as things
 from thermoscope.synthetic.objects.animals import animal
+from thermoscope.synthetic.objects.barriers import fence
 from thermoscope.synthetic.objects.buildings import building
 from thermoscope.synthetic.objects.cars import car
 from thermoscope.synthetic.objects.kit import Kit, rng_of
@@ -124,8 +126,8 @@ def build(
     level = _terrain(builder, place, ground, country, trail)
     for x, y in trail.points[::2]:
         builder.claim(float(x), float(y), 1.3)
-    _landmarks(builder, place, kinds, trail, level, name)
-    _plants(builder, place, kinds, country, trail, level)
+    _landmarks(builder, place, kinds, trail, level=level, country=name)
+    _plants(builder, place, kinds, country, trail, level=level)
     far_forest(builder, place, radius_m=REACH_M + 2, share=country.wood)
     height = float(place.uniform(*country.far_m))
     hills(builder, place, inner_m=REACH_M, height_m=height)
@@ -202,6 +204,7 @@ def _plants(
     kinds: Kinds,
     country: Country,
     trail: Path,
+    *,
     level: float,
 ) -> None:
     for x, y in _spots(rng, trail, int(country.trees * 1.5), 5.2, 44.0):
@@ -239,6 +242,7 @@ def _landmarks(
     rng: np.random.Generator,
     kinds: Kinds,
     trail: Path,
+    *,
     level: float,
     country: str,
 ) -> None:
@@ -275,7 +279,7 @@ def _landmarks(
             (x, y), yaw = trail.at(start + 4 * k, side)
             if builder.is_free(float(x), float(y), 1.0):
                 z = float(builder.ground(x, y)) - 0.05
-                builder.place(things.fence("rail"), Pose(float(x), float(y), z, float(yaw)))
+                builder.place(fence("rail"), Pose(float(x), float(y), z, float(yaw)))
 
 
 def _living(

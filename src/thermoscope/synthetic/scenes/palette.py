@@ -68,7 +68,8 @@ def clothes(rng: np.random.Generator) -> dict[str, RGB]:
 def walls(rng: np.random.Generator) -> dict[str, RGB]:
     """Colours of a building: "wall", "roof", "door"."""
     wall = _one(
-        rng, ((1.0, 1.0, 1.0), (1.15, 1.05, 0.85), (0.8, 0.8, 0.82), (1.1, 0.9, 0.75), (0.7, 0.62, 0.55))
+        rng,
+        ((1.0, 1.0, 1.0), (1.15, 1.05, 0.85), (0.8, 0.8, 0.82), (1.1, 0.9, 0.75), (0.7, 0.6, 0.5)),
     )  # fmt: skip
     door = _one(
         rng, ((1.0, 1.0, 1.0), (0.3, 0.5, 1.2), (1.5, 0.4, 0.4), (0.4, 1.0, 0.5), (2.5, 3.5, 6.0))

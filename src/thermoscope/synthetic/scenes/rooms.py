@@ -1,6 +1,6 @@
 """Rooms: a plan of rows and columns, walls with doors and windows, floors, ceilings.
 
-The rooms along the rim of the plan are linked by open doorways into a ring, which the route follows.
+The rooms are linked by open doorways into a ring, which the route follows.
 """
 
 from __future__ import annotations

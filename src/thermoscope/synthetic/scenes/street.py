@@ -16,7 +16,7 @@ from thermoscope.synthetic.objects.kit import Kit, Model
 from thermoscope.synthetic.surfaces import (
     Path,
     carve,
-    distance_to_path,
+    distance_to_line,
     sweep,
     terrain,
 )
@@ -197,7 +197,7 @@ def _lots(street: Street, slots: _Slots, reach_m: float) -> Mesh:
     mesh = carve(mesh, gone, -1)
     for crossing in street.crossings:
         line = street.side_path(crossing).points[[0, -1]]
-        gone = crossing.half_m + 1.75 - distance_to_path(*mesh.vertices[:, :2].T, line)
+        gone = crossing.half_m + 1.75 - distance_to_line(mesh.vertices[:, :2], *line)
         mesh = carve(mesh, gone, -1)
     kept = mesh.slot >= 0
     return merge([Mesh(mesh.vertices, mesh.faces[kept], mesh.normals[kept], mesh.slot[kept])])

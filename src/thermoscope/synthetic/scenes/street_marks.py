@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from thermoscope.synthetic.meshes import lathe
 from thermoscope.synthetic.objects import street as things
-from thermoscope.synthetic.objects.kit import Kit
+from thermoscope.synthetic.objects.kit import Kit, Model
 from thermoscope.synthetic.placement import Pose, SceneBuilder
 from thermoscope.synthetic.scenes.street import Street
 from thermoscope.synthetic.surfaces import Path, sweep
@@ -31,11 +32,10 @@ def street_marks(builder: SceneBuilder, rng: np.random.Generator, street: Street
             street,
             (float(s), float(s + length)),
             (float(off + half), float(off - half)),
-            patch,
-            LIFT_M / 2,
+            slot=patch,
+            lift=LIFT_M / 2,
         )
-    kit_size = kit.model()
-    builder.place(kit_size, Pose(0, 0, 0), object_id=0)
+    builder.place(kit.model(), Pose(0, 0, 0), object_id=0)
     for _ in range(8):
         s, off = rng.uniform(0, street.path.length_m), rng.uniform(-1, 1) * (street.lane_m - 1)
         (x, y), yaw = street.path.at(float(s), float(off))
@@ -55,6 +55,7 @@ def _strip(
     street: Street,
     span: tuple[float, float],
     offsets: tuple[float, float],
+    *,
     slot: int,
     lift: float,
 ) -> None:
@@ -74,12 +75,12 @@ def _zebra(kit: Kit, street: Street, s: float) -> None:
     for off in np.arange(-street.lane_m + 0.4, street.lane_m - 0.3, 1.0):
         if off < 0 < off + 0.5:
             continue
-        _strip(kit, street, (s - 1.5, s + 1.5), (float(off + 0.5), float(off)), slot, LIFT_M)
+        _strip(
+            kit, street, (s - 1.5, s + 1.5), (float(off + 0.5), float(off)), slot=slot, lift=LIFT_M
+        )
 
 
-def _manhole() -> things.Model:
-    from thermoscope.synthetic.meshes import lathe
-
+def _manhole() -> Model:
     kit = Kit("manhole", "road")
     cover = lathe([(0.33, -0.02), (0.33, 0.008), (0.28, 0.004), (0, 0.006)], segments=20)
     kit.add(cover, kit.slot("cover", "cast_iron"))

@@ -14,7 +14,8 @@ from thermoscope.core.checks import check_in_range
 from thermoscope.synthetic.conditions import check_family, sample_conditions
 from thermoscope.synthetic.kinds import KINDS, Kinds
 from thermoscope.synthetic.objects import street as things
-from thermoscope.synthetic.objects.kit import rng_of
+from thermoscope.synthetic.objects.barriers import guardrail
+from thermoscope.synthetic.objects.kit import Model, rng_of
 from thermoscope.synthetic.objects.vegetation import TREE_KINDS
 from thermoscope.synthetic.placement import Pose, SceneBuilder
 from thermoscope.synthetic.scene import Scene
@@ -210,7 +211,7 @@ def _off_crossing(street: Street, s: float, margin: float) -> bool:
 def _at_kerb(
     builder: SceneBuilder,
     street: Street,
-    model: things.Model,
+    model: Model,
     s: float,
     side: int,
     *,
@@ -248,7 +249,7 @@ def _rails(
             continue
         (x, y), yaw = path.at(float(s), -(street.kerb_m(-1) + 0.32))
         z = float(builder.ground(x, y)) + KERB_M - 0.02 * street.kerb_m(-1)
-        builder.place(things.guardrail(4.1), Pose(float(x), float(y), z, float(yaw)))
+        builder.place(guardrail(4.1), Pose(float(x), float(y), z, float(yaw)))
 
 
 def _horizon(builder: SceneBuilder, rng: np.random.Generator, kinds: Kinds, district: str) -> None:
