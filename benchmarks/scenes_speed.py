@@ -1,4 +1,6 @@
-"""Rendered samples a second with two workers, and where the time goes. Run:
+"""Rendered samples a second with two workers, and where the time goes.
+
+Run:
 
     python benchmarks/scenes_speed.py [--json PATH] [--scenes 2] [--environments urban,indoor]
 
@@ -92,9 +94,7 @@ def work(data: Scenes, start: int, stop: int) -> tuple[dict[str, float], float, 
 
 def measure(preset: str, colour: str, *, scenes: int, environments: tuple[str, ...]) -> Row:
     """Two workers, each with `scenes` worlds of every environment."""
-    data = Scenes(
-        preset=preset, environment=environments, seed=11, count=10_000, colour=colour
-    )
+    data = Scenes(preset=preset, environment=environments, seed=11, count=10_000, colour=colour)
     each = scenes * len(environments) * data.frames_per_scene
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(WORKERS, mp_context=spawn) as pool:
@@ -153,7 +153,8 @@ def main() -> int:
         rows.append(row)
         print(
             f"{preset:<11} {colour:<6} {row.per_second:5.2f} samples/s (wanted {row.wanted}), "
-            f"{row.wall_per_second:.2f}/s by the clock, {row.samples} samples, {row.peak_gb:.2f} GB in the larger worker"
+            f"{row.wall_per_second:.2f}/s by the clock, {row.samples} samples, "
+            f"{row.peak_gb:.2f} GB in the larger worker"
         )
         total = sum(row.milliseconds.values())
         for name, value in row.milliseconds.items():

@@ -8,7 +8,7 @@ import pytest
 from thermoscope.cli.main import main
 
 RENDER = ["scenes", "render"]
-TINY = ["--preset", "tiny", "--environment", "urban", "--count", "2"]
+TINY = ["--preset", "tiny", "--environment", "indoor", "--count", "2"]
 
 
 @pytest.fixture(scope="module")

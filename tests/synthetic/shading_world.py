@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-
 from tests.synthetic.box_world import box_faces
+
 from thermoscope.geometry.camera import Camera
 from thermoscope.geometry.pose import look_at
 from thermoscope.synthetic.conditions import sky_kelvin, sun_direction
@@ -85,8 +85,6 @@ def yard(
         lamps=lamps,
         indoor=indoor,
     )
-
-
 
 
 def view(scene: Scene, *, camera: Camera = CAMERA, pose=POSE):

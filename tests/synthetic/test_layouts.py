@@ -7,8 +7,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-
 from tests.synthetic.box_world import box_world
+
 from thermoscope.core.errors import ConfigError, UnknownNameError, WriteError
 from thermoscope.geometry.pose import check_pose, from_quaternion
 from thermoscope.synthetic.cache import load_sample
@@ -19,7 +19,6 @@ from thermoscope.synthetic.layouts.cats import comma_rows
 from thermoscope.synthetic.layouts.layout import Block, Entry, portions
 from thermoscope.synthetic.layouts.ms2 import lidar_beams
 from thermoscope.synthetic.observe import Observation, Settings, World
-from thermoscope.synthetic.rig import rig_preset
 
 
 def read(path):
@@ -261,7 +260,7 @@ def test_wrong_plans_fail_before_anything_is_rendered(change, error, text):
 
 # -- rendering, stopping, going on ---------------------------------------------------------------
 
-PLAN = RenderPlan(layout="npz", environment="urban", count=4, preset="tiny")
+PLAN = RenderPlan(layout="npz", environment="indoor", count=4, preset="tiny")
 
 
 def files_of(folder):

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from tests.synthetic.box_world import box_world
+
 from thermoscope.core.errors import ShapeError
 from thermoscope.geometry.camera import Camera
 from thermoscope.geometry.pose import look_at

@@ -83,9 +83,7 @@ def _render(arguments: Arguments) -> int:
             steps.expected = total
             steps.bar.update(steps.task, total=total, completed=done)
 
-        new = render_layout(
-            arguments.out, plan, workers=arguments.workers, progress=progress
-        )
+        new = render_layout(arguments.out, plan, workers=arguments.workers, progress=progress)
     frames = len(plan.entries())
     print(f"{frames} frames in {arguments.out}: {new} rendered now, {frames - new} were there")
     return 0

@@ -78,7 +78,8 @@ def save_sample(path: Path, sample: Sample) -> None:
     """
     check_sample(sample)
     data = io.BytesIO()
-    np.savez(data, **{key: np.asarray(value) for key, value in sample.items()})
+    planes: dict[str, Any] = {key: np.asarray(value) for key, value in sample.items()}
+    np.savez(data, **planes)
     with atomic_write(path) as stream:
         stream.write(data.getbuffer())
 
@@ -96,7 +97,9 @@ def load_sample(path: Path) -> Sample:
     except FileNotFoundError as err:
         raise DatasetNotFoundError(f"no sample {path}. Render it again.") from err
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as err:
-        raise DatasetCorruptError(f"{path} is no sample: {err}. Delete it and render again.") from err
+        raise DatasetCorruptError(
+            f"{path} is no sample: {err}. Delete it and render again."
+        ) from err
     check_sample(sample)
     return sample  # type: ignore[return-value]
 

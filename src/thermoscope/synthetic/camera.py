@@ -225,7 +225,7 @@ class ThermalCameraModel:
     def _drift(self, height: int, width: int, since_ffc_s: float) -> Floats:
         """Smooth shading, counts: one shape a camera."""
         size = self.drift_mk / 1000 * self.counts_per_kelvin * math.sqrt(max(since_ffc_s, 0) / 60)
-        return np.float32(size) * _shading(self.seed, height, width)
+        return np.asarray(np.float32(size) * _shading(self.seed, height, width))
 
     def _spoil(self, signal: Floats) -> None:
         rng = np.random.default_rng([DEFECT_STREAM, self.seed])

@@ -68,9 +68,7 @@ def random_disparity(
     return field
 
 
-def _background(
-    width: int, height: int, rng: np.random.Generator, most: float
-) -> DisparityField:
+def _background(width: int, height: int, rng: np.random.Generator, most: float) -> DisparityField:
     y = np.linspace(0.0, 1.0, height)[:, None]
     horizon = float(rng.uniform(0.2, 0.6))
     ground = np.clip((y - horizon) / (1 - horizon), 0.0, 1.0) * rng.uniform(0.2, 0.7)

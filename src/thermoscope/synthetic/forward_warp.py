@@ -9,6 +9,7 @@ inventing disparity (`.disparity_field`), sensors.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,9 @@ class WarpedView:
     occluded: Mask
 
 
-def forward_warp(disparity: NDArray[np.floating], *, surface: NDArray | None = None) -> WarpedView:
+def forward_warp(
+    disparity: NDArray[np.floating], *, surface: NDArray[Any] | None = None
+) -> WarpedView:
     """Right view of a left disparity map.
 
     Args:
@@ -59,7 +62,9 @@ def forward_warp(disparity: NDArray[np.floating], *, surface: NDArray | None = N
     """
     d = np.asarray(disparity, np.float64)
     if d.ndim != 2 or d.shape[1] < 2 or (surface is not None and surface.shape != d.shape):
-        raise ShapeError(f"disparity must be (H, W) with W >= 2, and surface like it, got {d.shape}.")
+        raise ShapeError(
+            f"disparity must be (H, W) with W >= 2, and surface like it, got {d.shape}."
+        )
     if not np.isfinite(d).all() or np.ptp(d) > WIDEST_RANGE_PX:
         raise ConfigError(f"disparities must be finite and span at most {WIDEST_RANGE_PX} px.")
     joined = (
@@ -116,7 +121,9 @@ def _nearest_strip(d: Floats, joined: Mask, places: Floats) -> tuple[Floats, Flo
     return source, best
 
 
-def _keep_nearest(best: Floats, source: Floats, inside: Mask, value: Floats, x: NDArray) -> None:
+def _keep_nearest(
+    best: Floats, source: Floats, inside: Mask, value: Floats, x: NDArray[Any]
+) -> None:
     better = inside & (value > best)
     best[better] = value[better]
     source[better] = x[better]

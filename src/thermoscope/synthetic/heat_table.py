@@ -39,37 +39,37 @@ BODY_SHARE = {Role.SKIN: 0.78, Role.CLOTHING: 0.36, Role.FUR: 0.26}
 # Convection against a level surface of the same wind: leaves are small, ground is sheltered.
 CONVECTION = {Role.LEAF: 2.6, Role.WHEEL: 1.2, Role.CLOTHING: 1.5, Role.SKIN: 1.5, Role.FUR: 1.3}
 # Share of absorbed sun that heats and does not evaporate water.
-DRY_SHARE = {Role.LEAF: 0.5, Role.WATER: 0.15, Role.SKIN: 0.35, Role.CLOTHING: 0.6, Role.FUR: 0.7}
+DRY_SHARE = {Role.LEAF: 0.4, Role.WATER: 0.15, Role.SKIN: 0.35, Role.CLOTHING: 0.6, Role.FUR: 0.7}
 GROWING_GRASS = 0.6
 
 # Texture of the temperature: kind, scale against the albedo's, amplitude in full sun and at
 # night, K. It is another drawing than the albedo's, except where courses and joints lie.
 HEAT_TEXTURE = {
-    "asphalt": ("stain", 1.6, 2.7, 0.55),
-    "bark": ("stain", 1.0, 4.4, 0.77),
-    "books": ("books", 1.0, 0.5, 0.39),
-    "brick": ("brick", 1.0, 1.8, 0.46),
-    "brushed": ("dust", 1.0, 1.4, 0.51),
-    "concrete": ("dust", 1.4, 2.6, 0.55),
-    "corrugated": ("corrugated", 1.0, 3.2, 0.89),
-    "dust": ("plain", 1.0, 1.8, 0.63),
-    "fabric": ("fur", 1.6, 2.7, 1.27),
-    "forest": ("leaf", 0.6, 4.0, 1.16),
-    "fur": ("fabric", 1.5, 3.2, 1.53),
-    "grass": ("soil", 1.5, 6.0, 1.16),
-    "gravel": ("gravel", 1.0, 4.4, 0.77),
-    "leaf": ("forest", 1.2, 5.5, 1.02),
-    "panels": ("panels", 1.0, 2.6, 0.72),
-    "plain": ("dust", 1.0, 1.4, 0.39),
-    "planks": ("planks", 1.0, 2.2, 0.39),
-    "rock": ("stain", 0.8, 6.0, 1.02),
-    "rows": ("rows", 1.0, 5.5, 1.27),
-    "snow": ("plain", 1.0, 1.0, 0.63),
-    "soil": ("rock", 1.3, 5.5, 0.89),
-    "stain": ("concrete", 1.3, 2.6, 0.55),
-    "tiles": ("tiles", 1.0, 1.8, 0.39),
-    "water": ("water", 2.0, 0.5, 0.21),
-    "wood": ("stain", 1.0, 2.6, 0.46),
+    "asphalt": ("stain", 1.6, 2.5, 0.69),
+    "bark": ("stain", 1.0, 3.8, 0.96),
+    "books": ("books", 1.0, 0.6, 0.49),
+    "brick": ("brick", 1.0, 2.2, 0.58),
+    "brushed": ("dust", 1.0, 1.8, 0.64),
+    "concrete": ("dust", 1.4, 2.5, 0.69),
+    "corrugated": ("corrugated", 1.0, 2.8, 1.11),
+    "dust": ("plain", 1.0, 2.2, 0.79),
+    "fabric": ("fur", 1.6, 2.5, 1.59),
+    "forest": ("leaf", 0.6, 3.2, 1.45),
+    "fur": ("fabric", 1.5, 2.5, 1.91),
+    "grass": ("soil", 1.5, 5.2, 1.45),
+    "gravel": ("gravel", 1.0, 4.0, 0.96),
+    "leaf": ("forest", 1.2, 3.2, 1.27),
+    "panels": ("panels", 1.0, 2.5, 0.90),
+    "plain": ("dust", 1.0, 1.8, 0.49),
+    "planks": ("planks", 1.0, 2.5, 0.49),
+    "rock": ("stain", 0.8, 5.2, 1.27),
+    "rows": ("rows", 1.0, 5.2, 1.59),
+    "snow": ("plain", 1.0, 1.2, 0.79),
+    "soil": ("rock", 1.3, 5.0, 1.11),
+    "stain": ("concrete", 1.3, 2.5, 0.69),
+    "tiles": ("tiles", 1.0, 2.2, 0.49),
+    "water": ("water", 2.0, 0.6, 0.26),
+    "wood": ("stain", 1.0, 2.5, 0.58),
 }
 
 
@@ -211,7 +211,7 @@ def _normal_of(number: NDArray[np.int64], stream: int) -> Column:
 
 def _leak(scene: Scene, part: Part, material: Material) -> float:
     """Heat through the outer skin of a heated building, W/m^2: glass lets through most."""
-    transfer = 2.8 if material.gloss > 0.3 else 1.0
+    transfer = 5.0 if material.gloss > 0.3 else 1.0
     outside = scene.conditions.air_k
     return part.activity * transfer * max(INDOOR_WARM_K - outside, 0.0)
 

@@ -95,7 +95,6 @@ def imu_samples(
     return samples
 
 
-
 def _white(first: int, last: int, seed: int) -> NDArray[np.float64]:
     """(last - first + 1, 6) standard normal rows, each a function of its number and the seed."""
     blocks = range(first // BLOCK, last // BLOCK + 1)
@@ -103,5 +102,5 @@ def _white(first: int, last: int, seed: int) -> NDArray[np.float64]:
         np.random.default_rng([seed, number % (1 << 63)]).standard_normal((BLOCK, 6))
         for number in blocks
     ]
-    start = first - blocks[0] * BLOCK if len(blocks) else 0
+    start = first - blocks[0] * BLOCK if blocks else 0
     return np.concatenate([*drawn, np.empty((0, 6))])[start : start + last - first + 1]

@@ -1,8 +1,8 @@
 """Fine classes of the rendered worlds, and what the public data sets call them.
 
 Every fine class has an id in every taxonomy, or is listed there as unlabelled. Ids follow the
-data sets: MFNet (Ha et al., IROS 2017), CART (Lee et al., ECCV 2024; its mask value minus 2), FMB (Liu
-et al., ICCV 2023), PST900 (Shivakumar et al., ICRA 2020). What is NOT here: colours for display.
+data sets: MFNet (Ha et al., IROS 2017), CART (Lee et al., ECCV 2024; its mask value minus 2), FMB
+(Liu et al., ICCV 2023), PST900 (Shivakumar et al., ICRA 2020). What is NOT here: colours.
 """
 
 from __future__ import annotations

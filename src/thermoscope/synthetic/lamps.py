@@ -22,7 +22,7 @@ MOST_LAMPS = 10
 ENOUGH = 0.97  # share of all lamps' light after which the others are left out
 PROBES = 512
 NEAREST_M = 0.3  # nearer surfaces count as this far
-EDGE = 0.15  # of a cone: share of its cosine range over which it fades
+EDGE = 0.55  # of a cone: share of its cosine range over which it fades
 WRAP = 0.12  # light that reaches surfaces turned away, scattered from nearby ones
 
 

@@ -278,7 +278,11 @@ def tube(path: ArrayLike, radii: ArrayLike, *, segments: int = 8, crease_deg: fl
 def tubes(
     starts: Floats, ends: Floats, start_radii: Floats, end_radii: Floats, *, segments: int = 5
 ) -> Mesh:
-    """N straight open tubes at once: branches, wires, railings."""
+    """N straight open tubes at once: branches, wires, railings; those without length are dropped."""
+    long = ((ends - starts) ** 2).sum(1) > 1e-12
+    starts, ends, start_radii, end_radii = (
+        values[long] for values in (starts, ends, start_radii, end_radii)
+    )
     axis = _unit(ends - starts)
     helper = np.where(np.abs(axis[:, 2:]) < 0.9, (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
     side = _unit(np.cross(axis, helper))

@@ -151,7 +151,7 @@ class Observation:
     @property
     def T_world_camera(self) -> Floats:
         """(4, 4) pose of the rectified left thermal camera, in the frame that worlds share."""
-        pose = self._pose.copy()
+        pose: Floats = self._pose.copy()
         pose[:3, 3] += self.moment.origin_m
         return pose
 

@@ -45,7 +45,7 @@ class PastShadow:
         self._step = max(-(-max(heights.shape[:2]) // MOST_CELLS), 1)
         low = cv2.erode(heights[..., 0], np.ones((self._step, self._step), np.uint8))
         high = cv2.dilate(heights[..., 1], np.ones((self._step, self._step), np.uint8))
-        low, high = (np.ascontiguousarray(m[:: self._step, :: self._step]) for m in (low, high))
+        low, high = (np.asarray(m[:: self._step, :: self._step], np.float32) for m in (low, high))
         cell = shelter.cell_m * self._step
         self._maps = np.ones((*low.shape, len(BINS)), np.float32)
         for layer, j in enumerate(BINS):
@@ -89,9 +89,12 @@ def _overlap(
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Cells of a map, and the cells `along` rows and `across` columns further."""
     pairs = []
-    for size, shift in zip(shape, (along, across), strict=True):
-        shift = max(min(shift, size), -size)
+    for size, wanted in zip(shape, (along, across), strict=True):
+        shift = max(min(wanted, size), -size)
         pairs.append(
-            (slice(max(-shift, 0), size - max(shift, 0)), slice(max(shift, 0), size + min(shift, 0)))
+            (
+                slice(max(-shift, 0), size - max(shift, 0)),
+                slice(max(shift, 0), size + min(shift, 0)),
+            )
         )
     return (pairs[0][0], pairs[1][0]), (pairs[0][1], pairs[1][1])

@@ -246,7 +246,8 @@ class Retextured:
         x = rng.uniform(0, wide - zoom * self.width)
         y = rng.uniform(0, tall - zoom * self.height)
         matrix = np.array([[zoom, 0, x + (zoom - 1) / 2], [0, zoom, y + (zoom - 1) / 2]])
-        counts = cv2.GaussianBlur(np.ascontiguousarray(counts), (0, 0), max(0.5, 0.45 * zoom))
+        soft = cv2.GaussianBlur(np.ascontiguousarray(counts), (0, 0), max(0.5, 0.45 * zoom))
+        counts = np.asarray(soft, counts.dtype)
         crop = cv2.warpAffine(
             counts,
             matrix,

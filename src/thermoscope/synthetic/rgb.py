@@ -30,6 +30,7 @@ Indices = NDArray[np.intp]
 
 GLOSS_FROM = 0.015  # mirrored share below which gloss is left out
 FACING_GLOSS = 0.12  # of the gloss seen straight on; grazing shows all of it
+CONTRAST = 2.1  # a tile uses half of its range most of the time
 PATCH_M = 3.0  # stains and repairs of the surface
 PATCHY = 2.5  # how sharply they are bounded
 GROUND_ALBEDO = 0.16
@@ -111,8 +112,8 @@ class RgbShader:
         patches = smooth_noise(surface.position, PATCH_M, self._seed + 1)
         patches *= np.float32(PATCHY)
         shade += np.tanh(patches, out=patches) * np.float32(0.6)
-        shade *= self._contrast.take(part)  # doubled: a tile uses half of its range most of the time
-        shade *= 1.7
+        shade *= self._contrast.take(part)
+        shade *= np.float32(CONTRAST)
         shade += 1
         np.maximum(shade, np.float32(0.15), out=shade)
         shade *= np.float32(1 - 0.35 * self._conditions.rain)

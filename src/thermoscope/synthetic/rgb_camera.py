@@ -91,7 +91,9 @@ class RgbCameraModel:
         noise += light
         if self.denoising > 0 and gain > 1:
             size = self.denoising * math.log10(gain)
-            noise = cv2.GaussianBlur(noise, (0, 0), max(size, 0.1), borderType=cv2.BORDER_REFLECT)
+            sigma = max(size, 0.1)
+            soft = cv2.GaussianBlur(noise, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+            noise = np.asarray(soft, np.float32)
         return np.asarray(noise, np.float32)
 
 
@@ -121,5 +123,7 @@ RGB_CAMERAS: Registry[RgbCameraModel] = Registry("colour camera")
 RGB_CAMERAS.add("ideal", RgbCameraModel())
 RGB_CAMERAS.add(
     "typical",
-    RgbCameraModel(blur_px=0.8, vignetting=0.25, photon_noise=0.004, read_noise=0.0003, denoising=0.25),
+    RgbCameraModel(
+        blur_px=0.8, vignetting=0.25, photon_noise=0.003, read_noise=0.00018, denoising=0.45
+    ),
 )

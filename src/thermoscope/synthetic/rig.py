@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from thermoscope.core.errors import CalibrationError, ConfigError
 from thermoscope.core.registry import Registry
 from thermoscope.geometry.camera import Camera
-from thermoscope.geometry.pose import from_rotation, invert, rotation_about, transform
+from thermoscope.geometry.pose import from_rotation, rotation_about, transform
 from thermoscope.geometry.rectify import RectifiedPair, rectify
 from thermoscope.synthetic.camera import THERMAL_CAMERAS
 

@@ -83,7 +83,9 @@ def stereo_truth(
         ShapeError: The two views differ in size.
     """
     if left.shape != right.shape:
-        raise ShapeError(f"left and right view must have one size, got {left.shape}, {right.shape}.")
+        raise ShapeError(
+            f"left and right view must have one size, got {left.shape}, {right.shape}."
+        )
     scale = {"focal_px": right_camera.fx, "baseline_m": baseline_m, "infinity_px": infinity_px}
     depth = depth_of(left)
     return StereoTruth(
@@ -95,9 +97,7 @@ def stereo_truth(
     )
 
 
-def occlusion(
-    caster: SceneCaster, view: GBuffer, other: Camera, T_world_other: Floats
-) -> Mask:
+def occlusion(caster: SceneCaster, view: GBuffer, other: Camera, T_world_other: Floats) -> Mask:
     """(H, W) True where another camera does not see what a pixel of `view` shows.
 
     Args:

@@ -55,7 +55,7 @@ def matrix_text(matrix: NDArray[np.floating]) -> str:
 
 def rgb_bytes(rgb: NDArray[np.floating]) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 of a (3, H, W) picture in [0, 1]."""
-    return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+    return np.asarray(np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
 
 
 def agc(counts: NDArray[np.uint16], tone: ToneSpec | str = "percentile") -> NDArray[np.uint8]:

@@ -68,7 +68,9 @@ class MFNet:
         """The five lists; a split without frames has an empty one."""
         names = {e: Path(f["files"][0]).stem for e, f in frames}
         for split in ("train", "val", "test"):
-            write_lines(root / f"{split}.txt", [n for e, n in names.items() if e.block.split == split])
+            write_lines(
+                root / f"{split}.txt", [n for e, n in names.items() if e.block.split == split]
+            )
         for hour in ("day", "night"):
             chosen = [
                 n for e, n in names.items() if (e.block.split, e.block.hour) == ("test", hour)

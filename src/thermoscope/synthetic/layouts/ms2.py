@@ -30,7 +30,13 @@ from numpy.typing import NDArray
 from thermoscope.core.files import atomic_write
 from thermoscope.geometry.pose import invert
 from thermoscope.synthetic.families import Hour
-from thermoscope.synthetic.layouts.files import matrix_text, rgb_bytes, write_lines, write_png, write_text
+from thermoscope.synthetic.layouts.files import (
+    matrix_text,
+    rgb_bytes,
+    write_lines,
+    write_png,
+    write_text,
+)
 from thermoscope.synthetic.layouts.layout import LAYOUTS, Block, Entry, Facts, of_split, portions
 from thermoscope.synthetic.observe import Observation
 from thermoscope.synthetic.rig import VirtualRig
@@ -88,7 +94,7 @@ class MS2:
             hour, weather, family, sequences = _LISTS[listed]
             used = sequences[: max(1, min(len(sequences), part // 50))]
             for name, number in portions(part, dict.fromkeys(used, 1.0)).items():
-                named = hour if listed != "train" and listed != "val" else _hour_of(name)
+                named = hour if listed not in ("train", "val") else _hour_of(name)
                 made.append(Block(name, len(made), family, number, named, weather))
         return made
 

@@ -100,7 +100,9 @@ class TartanRGBT:
             runs.setdefault(entry.block, []).append(facts)
         for block, rows in runs.items():
             folder = root / block.name
-            write_lines(folder / "thermal_left_ffc" / "data.txt", [str(int(r["ffc"])) for r in rows])
+            write_lines(
+                folder / "thermal_left_ffc" / "data.txt", [str(int(r["ffc"])) for r in rows]
+            )
             write_lines(folder / "target_timestamps.txt", [str(r["t_ns"]) for r in rows])
             poses = np.array([[r["t_ns"], *r["pose"]] for r in rows], np.float64)
             with atomic_write(folder / "odometry" / "poses.npy") as stream:

@@ -107,15 +107,7 @@ def kitchen(variant: int) -> Model:
     return kit.model()
 
 
-@lru_cache(maxsize=24)
-def machine(kind: str, variant: int) -> Model:
-    """A machine of a kind in `MACHINE_KINDS`; warm by its activity."""
-    kit = Kit(kind, "machine")
-    rng = rng_of("machine", kind, variant)
-    paints = ((0.45, 0.6, 0.5), (0.25, 0.4, 0.7), (0.9, 0.9, 0.88), (1.3, 0.75, 0.2))
-    body = kit.slot("body", "painted_metal", Role.MACHINE, tint=paints[int(rng.integers(4))])
-    dark = kit.slot("motor", "cast_iron", Role.ENGINE)
-    steel = kit.slot("steel", "steel")
+def _workshop_machine(kit: Kit, kind: str, body: int, dark: int, steel: int) -> None:
     if kind == "lathe":
         add_boxes(
             kit,
@@ -152,7 +144,10 @@ def machine(kind: str, variant: int) -> Model:
             steel,
         )
         add_boxes(kit, body, [(0.15, -0.55, 0, 0.75, 0.5, 0.2)])
-    elif kind == "boiler":
+
+
+def _plant_machine(kit: Kit, kind: str, body: int, dark: int, steel: int) -> None:
+    if kind == "boiler":
         kit.add(
             lathe([(0.42, 0.1), (0.42, 1.7), (0.25, 1.85), (0, 1.88)], segments=20).moved(0.5),
             kit.slot("jacket", "painted_metal", Role.HEATER, tint=(1, 1, 1)),
@@ -177,6 +172,21 @@ def machine(kind: str, variant: int) -> Model:
             kit.slot("exhaust", "rust", Role.EXHAUST),
         )
         add_boxes(kit, steel, [(0.05, -0.85, 0, 0.95, 0.95, 0.15)])
+
+
+@lru_cache(maxsize=24)
+def machine(kind: str, variant: int) -> Model:
+    """A machine of a kind in `MACHINE_KINDS`; warm by its activity."""
+    kit = Kit(kind, "machine")
+    rng = rng_of("machine", kind, variant)
+    paints = ((0.45, 0.6, 0.5), (0.25, 0.4, 0.7), (0.9, 0.9, 0.88), (1.3, 0.75, 0.2))
+    body = kit.slot("body", "painted_metal", Role.MACHINE, tint=paints[int(rng.integers(4))])
+    dark = kit.slot("motor", "cast_iron", Role.ENGINE)
+    steel = kit.slot("steel", "steel")
+    if kind in ("lathe", "rack", "pump"):
+        _workshop_machine(kit, kind, body, dark, steel)
+    else:
+        _plant_machine(kit, kind, body, dark, steel)
     kit.warm((0.5, 0.0, 0.8), 0.35, 6.0)
     return kit.model()
 

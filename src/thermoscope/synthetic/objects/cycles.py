@@ -41,6 +41,38 @@ def _rods(
     return tubes(ends[:, 0], ends[:, 1], width, width, segments=segments)
 
 
+def _bicycle_wheels(
+    kit: Kit, ends: tuple[float, float], r: float, thick: float, phase: float
+) -> None:
+    for x in ends:
+        kit.add(
+            _ring(r, thick).moved(x, 0, r), kit.slot(f"tyre.{int(x > 0)}", "rubber", Role.WHEEL)
+        )
+        kit.add(_ring(r - 2 * thick, 0.008, sides=4).moved(x, 0, r), kit.slot("rim", "steel"))
+        turn = np.arange(12) * np.pi / 6 + phase
+        rim = np.stack([x + (r - 0.04) * np.cos(turn), 0 * turn, r + (r - 0.04) * np.sin(turn)], 1)
+        hub = np.broadcast_to([x, 0.0, r], rim.shape)
+        kit.add(
+            tubes(hub, rim, np.full(12, 0.0025), np.full(12, 0.0025), segments=3),
+            kit.slot("rim", "steel"),
+        )
+
+
+def _bicycle_extras(
+    kit: Kit, kind: str, ends: tuple[float, float], r: float, seat_x: float
+) -> None:
+    paint, steel = kit.slot("frame", "car_paint", tint="paint"), kit.slot("rim", "steel")
+    if kind == "cargo_bike":
+        kit.add(box((0.15, -0.3, 0.28), (0.78, 0.3, 0.72)), kit.slot("crate", "wood"))
+    if kind == "city_bike":
+        guard = _ring(r + 0.035, 0.012, sides=4, segments=26)
+        upper = guard.vertices[guard.faces].mean(1)[:, 2] > 0.05
+        half = Mesh(guard.vertices, guard.faces[upper], guard.normals[upper], guard.slot[upper])
+        for x in ends:
+            kit.add(half.moved(x, 0, r), paint)
+        kit.add(_rods([((ends[0] - 0.2, 0, 0.75), (seat_x, 0, 0.75))], 0.02), steel)
+
+
 @lru_cache(maxsize=48)
 def bicycle(kind: str, variant: int) -> Model:
     """A bicycle of a kind in `BICYCLE_KINDS`; tint key "paint"."""
@@ -52,15 +84,7 @@ def bicycle(kind: str, variant: int) -> Model:
     steel = kit.slot("rim", "steel")
     paint = kit.slot("frame", "car_paint", tint="paint")
     dark = kit.slot("saddle", "rubber", tint=(1.5, 1.5, 1.5))
-    for x in (rear, front):
-        kit.add(
-            _ring(r, thick).moved(x, 0, r), kit.slot(f"tyre.{int(x > 0)}", "rubber", Role.WHEEL)
-        )
-        kit.add(_ring(r - 2 * thick, 0.008, sides=4).moved(x, 0, r), steel)
-        turn = np.arange(12) * np.pi / 6 + rng.uniform(0, 1)
-        rim = np.stack([x + (r - 0.04) * np.cos(turn), 0 * turn, r + (r - 0.04) * np.sin(turn)], 1)
-        hub = np.broadcast_to([x, 0.0, r], rim.shape)
-        kit.add(tubes(hub, rim, np.full(12, 0.0025), np.full(12, 0.0025), segments=3), steel)
+    _bicycle_wheels(kit, (rear, front), r, thick, float(rng.uniform(0, 1)))
     head = (front - 0.19, 0, 0.82)
     crank, seat = (-0.09, 0, 0.29), (-0.24, 0, 0.83)
     low = {"city_bike": (front - 0.15, 0, 0.62), "cargo_bike": (-0.02, 0, 0.5)}.get(kind, head)
@@ -103,15 +127,7 @@ def bicycle(kind: str, variant: int) -> Model:
         ((-0.09, -0.07, 0.29), (-0.24, -0.08, 0.36)),
     ]
     kit.add(_rods(pedals, 0.01), steel)
-    if kind == "cargo_bike":
-        kit.add(box((0.15, -0.3, 0.28), (0.78, 0.3, 0.72)), kit.slot("crate", "wood"))
-    if kind == "city_bike":
-        guard = _ring(r + 0.035, 0.012, sides=4, segments=26)
-        upper = guard.vertices[guard.faces].mean(1)[:, 2] > 0.05
-        half = Mesh(guard.vertices, guard.faces[upper], guard.normals[upper], guard.slot[upper])
-        for x in (rear, front):
-            kit.add(half.moved(x, 0, r), paint)
-        kit.add(_rods([((rear - 0.2, 0, 0.75), (seat[0], 0, 0.75))], 0.02), steel)
+    _bicycle_extras(kit, kind, (rear, front), r, seat[0])
     return kit.model()
 
 
@@ -139,6 +155,21 @@ def motorcycle(kind: str, variant: int) -> Model:
             .moved(x, 0, r),
             rim,
         )
+    _motorcycle_front(kit, long, r, dark, steel)
+    kit.add(
+        box((-long - 0.2, -0.07, 0.66), (-long - 0.12, 0.07, 0.74)),
+        kit.slot("tail_light", "lens", tint=(1, 0.04, 0.02), glow=0.2, lit="active"),
+    )
+    if kind == "scooter":
+        _scooter_body(kit, long, paint, dark, engine)
+    else:
+        _roadster_body(kit, long, r, (paint, dark, engine, pipe, steel))
+    kit.warm((0.05, 0.0, 0.45), 0.25, 25.0)
+    kit.warm((-long * 0.6, -0.18, 0.28), 0.2, 30.0)
+    return kit.model()
+
+
+def _motorcycle_front(kit: Kit, long: float, r: float, dark: int, steel: int) -> None:
     head = (long - 0.24, 0.0, 0.86)
     kit.add(
         _rods([((long, s * 0.09, r), (long - 0.26, s * 0.08, 0.92)) for s in (1, -1)], 0.026), steel
@@ -163,58 +194,50 @@ def motorcycle(kind: str, variant: int) -> Model:
             (head[0] + 0.25, 0, 0.86), 0.08, (1, 0.95, 0.85), (0.998, 0, -0.06), 24.0, "active"
         )
     )
+
+
+def _roadster_body(kit: Kit, long: float, r: float, slots: tuple[int, int, int, int, int]) -> None:
+    paint, dark, engine, pipe, steel = slots
     kit.add(
-        box((-long - 0.2, -0.07, 0.66), (-long - 0.12, 0.07, 0.74)),
-        kit.slot("tail_light", "lens", tint=(1, 0.04, 0.02), glow=0.2, lit="active"),
+        _rods(
+            [
+                ((long - 0.2, 0, 0.85), (-0.1, 0, 0.62)),
+                ((long - 0.2, 0, 0.8), (0.1, 0, 0.32)),
+                ((0.1, 0, 0.32), (-long, 0, r)),
+                ((-0.1, 0, 0.62), (-long, 0, r)),
+            ],
+            0.035,
+        ),
+        steel,
     )
-    if kind == "scooter":
-        _scooter_body(kit, long, paint, dark, engine)
-    else:
-        kit.add(
-            _rods(
-                [
-                    ((long - 0.2, 0, 0.85), (-0.1, 0, 0.62)),
-                    ((long - 0.2, 0, 0.8), (0.1, 0, 0.32)),
-                    ((0.1, 0, 0.32), (-long, 0, r)),
-                    ((-0.1, 0, 0.62), (-long, 0, r)),
-                ],
-                0.035,
-            ),
-            steel,
-        )
-        kit.add(ellipsoid((0.28, 0.15, 0.14), rings=8, segments=12).moved(0.18, 0, 0.84), paint)
-        kit.add(ellipsoid((0.36, 0.14, 0.08), rings=8, segments=12).moved(-0.3, 0, 0.76), dark)
-        kit.add(
-            ellipsoid((0.24, 0.09, 0.08), rings=8, segments=10)
-            .turned(14, "y")
-            .moved(-long + 0.1, 0, 0.72),
-            paint,
-        )
-        kit.add(box((-0.12, -0.16, 0.28), (0.26, 0.16, 0.58)), engine)
-        kit.add(
-            lathe([(0.13, 0), (0.13, 0.2), (0.09, 0.24)], segments=14)
-            .turned(25, "y")
-            .moved(0.12, 0, 0.5),
-            engine,
-        )
-        kit.add(
-            ellipsoid((0.2, 0.06, 0.03), rings=5, segments=8).moved(long, 0, 2 * r + 0.05), paint
-        )
-        kit.add(
-            tube(
-                [
-                    (0.25, -0.14, 0.45),
-                    (0.2, -0.17, 0.24),
-                    (-0.2, -0.18, 0.22),
-                    (-long - 0.05, -0.2, 0.32),
-                ],
-                [0.03, 0.03, 0.035, 0.06],
-            ),
-            pipe,
-        )
-    kit.warm((0.05, 0.0, 0.45), 0.25, 25.0)
-    kit.warm((-long * 0.6, -0.18, 0.28), 0.2, 30.0)
-    return kit.model()
+    kit.add(ellipsoid((0.28, 0.15, 0.14), rings=8, segments=12).moved(0.18, 0, 0.84), paint)
+    kit.add(ellipsoid((0.36, 0.14, 0.08), rings=8, segments=12).moved(-0.3, 0, 0.76), dark)
+    kit.add(
+        ellipsoid((0.24, 0.09, 0.08), rings=8, segments=10)
+        .turned(14, "y")
+        .moved(-long + 0.1, 0, 0.72),
+        paint,
+    )
+    kit.add(box((-0.12, -0.16, 0.28), (0.26, 0.16, 0.58)), engine)
+    kit.add(
+        lathe([(0.13, 0), (0.13, 0.2), (0.09, 0.24)], segments=14)
+        .turned(25, "y")
+        .moved(0.12, 0, 0.5),
+        engine,
+    )
+    kit.add(ellipsoid((0.2, 0.06, 0.03), rings=5, segments=8).moved(long, 0, 2 * r + 0.05), paint)
+    kit.add(
+        tube(
+            [
+                (0.25, -0.14, 0.45),
+                (0.2, -0.17, 0.24),
+                (-0.2, -0.18, 0.22),
+                (-long - 0.05, -0.2, 0.32),
+            ],
+            [0.03, 0.03, 0.035, 0.06],
+        ),
+        pipe,
+    )
 
 
 def _scooter_body(kit: Kit, long: float, paint: int, dark: int, engine: int) -> None:

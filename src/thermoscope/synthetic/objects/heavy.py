@@ -49,9 +49,9 @@ def _shell(
     x = [span[0] + ends, span[1] - ends, panes]
     if axles:
         x += [a + (axles[1] + 0.055) * np.cos(np.linspace(0, np.pi, 11)) for a in axles[0]]
-    stations = np.unique(np.round(np.concatenate(x).astype(np.float64), 4))
+    stations: Floats = np.unique(np.round(np.concatenate(x), 4))
     stations = stations[(stations >= span[0]) & (stations <= span[1])]
-    floor: Floats = np.full(len(stations), float(levels[0]), np.float64)
+    floor: Floats = np.full(len(stations), levels[0])
     if axles:
         floor = arched(floor, stations, axles[0], axles[1])
     end = np.minimum(stations - span[0], span[1] - stations)

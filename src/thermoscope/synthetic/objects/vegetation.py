@@ -157,6 +157,7 @@ def _limbs(
     end = start + np.column_stack([
         out * (length * np.cos(rise))[:, None], length * np.sin(rise)
     ])  # fmt: skip
+    end[:, 2] = np.maximum(end[:, 2], 0.35)  # low branches lie on the ground
     thick = np.interp(z, trunk[:, 2], radii) * 0.5
     return _Limbs(start, end, thick)
 
@@ -176,7 +177,9 @@ def _twigs(
     aim /= np.linalg.norm(aim, axis=1, keepdims=True)
     size = length * share * rng.uniform(0.5, 1.0, n) * (1.15 - 0.45 * along)
     thick = np.maximum(limbs.radius[which] * 0.45, 0.006)
-    return _Limbs(start, start + aim * size[:, None], thick)
+    end = start + aim * size[:, None]
+    end[:, 2] = np.maximum(end[:, 2], 0.1)
+    return _Limbs(start, end, thick)
 
 
 def _sticks(limbs: _Limbs, segments: int) -> Mesh:
@@ -208,6 +211,7 @@ def _foliage(
     at = limbs.start[pick] + axis * rng.uniform(0.15, 1.08, count)[:, None]
     at = at + rng.normal(0, 0.20 * size + 0.06, (count, 3))
     at[:, 2] -= shape.droop * rng.uniform(0, 0.8, count) * shape.leaf_m[1] * 2
+    at[:, 2] = np.maximum(at[:, 2], 0.25)
     lie = axis / length[pick, None] + rng.normal(0, 0.5, (count, 3)) - (0, 0, 2.0 * shape.droop)
     middle = np.array([0.0, 0.0, height * (shape.base + 0.45 * (1 - shape.base))])
     outward = (at - middle) / (height * np.array([shape.spread, shape.spread, 0.5]))
