@@ -194,9 +194,9 @@ def test_order_of_access_does_not_matter():
 def test_worker_processes_render_the_same(method):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"no {method} here")
-    here = TINY[6]
+    here = ROOMS[6]
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as pool:
-        same(pool.submit(TINY.__getitem__, 6).result(), here)
+        same(pool.submit(ROOMS.__getitem__, 6).result(), here)
 
 
 def test_shuffled_order_visits_all_and_keeps_scenes_together():

@@ -29,6 +29,8 @@ from thermoscope.synthetic.objects.vegetation import (
 )
 from thermoscope.synthetic.scene import Role
 
+FENCES = ("picket", "mesh", "rail", "wall")
+
 # name: builder of a variant, ranges of length, width and height in metres
 SIZED = {
     **{k: (lambda v, k=k: car(k, v), (3.8, 5.9), (1.7, 2.4), (1.2, 2.3)) for k in CAR_KINDS},

@@ -135,7 +135,7 @@ def sun_direction(
 
     Example:
         >>> x, y, z = sun_direction(12.0, day_of_year=81, latitude_deg=45.0)
-        >>> round(x, 3), round(y, 3), round(z, 3)
+        >>> round(abs(x), 3), round(y, 3), round(z, 3)
         (0.0, -0.707, 0.707)
 
     Source: Cooper, The absorption of solar radiation in solar stills, 1969 (declination).

@@ -157,9 +157,12 @@ class SurfaceHeat:
             return
         own = np.flatnonzero(self._heated.take(surface.part))
         owner = self._table.object_id.take(surface.part.take(own))
+        own = own[np.argsort(owner, kind="stable")]
+        owner.sort(kind="stable")
         everything = np.arange(len(kelvin)) if any(s.object_id < 0 for s in near) else own
         for source in near:
-            at = everything if source.object_id < 0 else own[owner == source.object_id]
+            first, last = np.searchsorted(owner, (source.object_id, source.object_id + 1))
+            at = everything if source.object_id < 0 else own[first:last]
             if len(at):
                 _warm(kelvin, surface, at, source)
 

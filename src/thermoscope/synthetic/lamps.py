@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.synthetic.scene import Lamp
-from thermoscope.synthetic.surface import Surface, dot
+from thermoscope.synthetic.surface import Surface, dot, take
 
 __all__ = ["LampLight"]
 
@@ -58,17 +58,13 @@ class LampLight:
             at = np.flatnonzero(amount > 1e-7)
             if not len(at):
                 continue
-            facing = dot(_chosen(way, at), _chosen(surface.normal, at))
+            facing = dot(take(way, at), take(surface.normal, at))
             facing *= np.float32(1 - WRAP)
             facing += np.float32(WRAP)
             np.maximum(facing, 0, out=facing)
             facing *= amount.take(at)
             for line, share in zip(light, lamp.colour, strict=True):
                 line[at] += np.float32(share) * facing
-
-
-def _chosen(lines: Colours, at: NDArray[np.intp]) -> Colours:
-    return lines[0].take(at), lines[1].take(at), lines[2].take(at)
 
 
 def _arriving(lamp: Lamp, position: Colours) -> tuple[Floats, Colours]:

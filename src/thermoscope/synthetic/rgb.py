@@ -20,7 +20,7 @@ from thermoscope.synthetic.raycast import SceneCaster
 from thermoscope.synthetic.rgb_camera import RGB_CAMERAS, RgbCameraModel
 from thermoscope.synthetic.scene import GBuffer, Scene
 from thermoscope.synthetic.shelter import shelter_of
-from thermoscope.synthetic.surface import XYZ, Surface, dot, faded, surfaces_of
+from thermoscope.synthetic.surface import XYZ, Surface, dot, faded, sky_of, surfaces_of, take
 from thermoscope.synthetic.texture import TextureSet, smooth_noise
 
 __all__ = ["RgbShader", "RgbView", "shade_rgb"]
@@ -28,9 +28,10 @@ __all__ = ["RgbShader", "RgbView", "shade_rgb"]
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
-GLOSS_FROM = 0.015  # mirrored share below which gloss is left out
+GLOSS_FROM = 0.03  # mirrored share below which gloss is left out
 FACING_GLOSS = 0.12  # of the gloss seen straight on; grazing shows all of it
 CONTRAST = 2.1  # a tile uses half of its range most of the time
+FOG_DEPTH_M = 300.0  # of the air that hides the sky
 PATCH_M = 3.0  # stains and repairs of the surface
 PATCHY = 2.5  # how sharply they are bounded
 GROUND_ALBEDO = 0.16
@@ -172,13 +173,15 @@ class RgbShader:
 
     def _mirrored(self, surface: Surface, chosen: Indices, lamps: LampLight) -> list[Floats]:
         ray, seen = bounce(surface, chosen, self._caster)
-        if self._indoor:
-            light = [np.full(len(chosen), 0.3 * lamps.mean, np.float32) for _ in range(3)]
-        else:
-            light = list(self._sky(ray, angle=0.01))
-            for channel, line in enumerate(light):
-                low = np.float32(0.25 * self._haze()[channel])
-                line[ray[2] < 0] = low
+        things = [0.3 * lamps.mean + 0.25 * share for share in self._haze()]
+        light = [np.full(len(chosen), share, np.float32) for share in things]
+        if not self._indoor:
+            open_sky = ray[2] > 0
+            if seen is not None:
+                open_sky[seen.pixel] = False
+            sky = np.flatnonzero(open_sky)
+            for line, colour in zip(light, self._sky(take(ray, sky), angle=0.01), strict=True):
+                line[sky] = colour
         if seen is not None and len(seen.pixel):
             for line, colour in zip(light, self._leaving(seen, lamps, gloss=False), strict=True):
                 line[seen.pixel] = colour
@@ -194,17 +197,12 @@ class RgbShader:
         return red, green, blue
 
     def _fill_sky(self, gbuffer: GBuffer, picture: Floats) -> None:
-        sky = np.flatnonzero(~gbuffer.hit)
-        if not len(sky):
-            return
-        if self._indoor:
-            picture[sky] = 0
-            return
-        x, y, z = np.ascontiguousarray(gbuffer.direction[sky].T)
-        colours = self._sky((x, y, z))
-        haze, thick = self._haze(), 1 - float(np.exp(-300 * self._extinction))
-        for channel, line in enumerate(colours):
-            picture[sky, channel] = line + np.float32(thick) * (np.float32(haze[channel]) - line)
+        haze, thick = self._haze(), 1 - float(np.exp(-FOG_DEPTH_M * self._extinction))
+        for pixel, ray in sky_of(gbuffer):
+            colours = self._sky(ray)
+            for channel, line in enumerate(colours):
+                seen = line + np.float32(thick) * (np.float32(haze[channel]) - line)
+                picture[pixel, channel] = 0 if self._indoor else seen
 
     def _exposure(self, lamp_light: float) -> float:
         height = max(self._conditions.sun_direction[2], 0.0)

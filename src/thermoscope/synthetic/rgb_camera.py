@@ -124,6 +124,6 @@ RGB_CAMERAS.add("ideal", RgbCameraModel())
 RGB_CAMERAS.add(
     "typical",
     RgbCameraModel(
-        blur_px=0.8, vignetting=0.25, photon_noise=0.003, read_noise=0.00018, denoising=0.45
+        blur_px=0.8, vignetting=0.25, photon_noise=0.002, read_noise=0.0001, denoising=0.2
     ),
 )

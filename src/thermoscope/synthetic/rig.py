@@ -271,6 +271,7 @@ def rig_preset(rig: str | VirtualRig) -> VirtualRig:
     Example:
         >>> rig_preset("small").thermal.rectified.width
         320
+        >>> from thermoscope.geometry.pose import invert
         >>> float(np.round(invert(rig_preset("ms2").T_thermal_rgb)[1, 3], 3))
         0.1
     """

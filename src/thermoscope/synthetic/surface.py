@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from thermoscope.synthetic.scene import GBuffer
 
-__all__ = ["XYZ", "Surface", "dot", "faded", "surfaces_of"]
+__all__ = ["XYZ", "Surface", "dot", "faded", "sky_of", "surfaces_of", "take"]
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -65,6 +65,20 @@ def surfaces_of(gbuffer: GBuffer, *, block: int = BLOCK) -> Iterator[Surface]:
         if len(pixel):
             pixel += start
             yield _surface(gbuffer, pixel, angle)
+
+
+def sky_of(gbuffer: GBuffer, *, block: int = BLOCK) -> Iterator[tuple[Indices, XYZ]]:
+    """Pixels that hit nothing, in blocks: their indices and rays."""
+    missed = np.flatnonzero(~gbuffer.hit)
+    for start in range(0, len(missed), block):
+        pixel = missed[start : start + block]
+        x, y, z = np.ascontiguousarray(gbuffer.direction[pixel].T)
+        yield pixel, (x, y, z)
+
+
+def take(lines: XYZ, chosen: Indices) -> XYZ:
+    """The `chosen` points of three lines."""
+    return lines[0].take(chosen), lines[1].take(chosen), lines[2].take(chosen)
 
 
 def _surface(gbuffer: GBuffer, pixel: Indices, angle: np.float32) -> Surface:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.core.checks import check_positive, check_shape
-from thermoscope.synthetic.surface import XYZ
+from thermoscope.synthetic.surface import XYZ, take
 from thermoscope.synthetic.texture_tiles import FEATURES, PATTERNS, TILE, pattern_of, tile
 
 __all__ = ["TextureSet", "smooth_noise", "texture", "texture_names"]
@@ -135,7 +135,7 @@ class TextureSet:
                 value[chosen] += self._look_up(points) * weight.take(chosen)
         if some:
             chosen = np.flatnonzero(laid)
-            u, v = _along_surface(_chosen(position, chosen), _chosen(normal, chosen))
+            u, v = _along_surface(take(position, chosen), take(normal, chosen))
             points = _Points(rows.take(chosen), per_m.take(chosen), level.take(chosen), u, v)
             value[chosen] = self._look_up(points)
         return value
@@ -241,10 +241,6 @@ def _shifts(seeds: Sequence[int]) -> Floats:
 def _lines(points: Floats) -> XYZ:
     x, y, z = np.ascontiguousarray(np.asarray(points, np.float32).T)
     return x, y, z
-
-
-def _chosen(lines: XYZ, chosen: Indices) -> XYZ:
-    return lines[0].take(chosen), lines[1].take(chosen), lines[2].take(chosen)
 
 
 def _axis_weights(normal: XYZ) -> XYZ:

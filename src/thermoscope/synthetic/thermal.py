@@ -23,16 +23,17 @@ from thermoscope.synthetic.mirror import HORIZON, bounce
 from thermoscope.synthetic.raycast import SceneCaster
 from thermoscope.synthetic.scene import GBuffer, Scene
 from thermoscope.synthetic.shelter import shelter_of
-from thermoscope.synthetic.surface import XYZ, Surface, faded, surfaces_of
+from thermoscope.synthetic.surface import XYZ, Surface, faded, sky_of, surfaces_of, take
 from thermoscope.synthetic.texture import smooth_noise
 
 __all__ = ["ThermalShader", "ThermalView", "shade_thermal"]
 
 Floats = NDArray[np.float32]
 
-MIRROR_FROM = 0.02  # mirrored share of the radiance below which it counts as diffuse
+MIRROR_FROM = 0.05  # mirrored share of the radiance below which it counts as diffuse
 ROUGH_FRESNEL = 0.3  # of Schlick's rise towards grazing, on rough surfaces
 WET_SPECULAR = 0.35
+MIRRORED_ANGLE = 0.01  # panes are never flat: what they show is soft
 SURROUNDINGS_SWING_K = 2.5  # untraced mirrors: things about are not all equally warm
 
 
@@ -131,13 +132,15 @@ class ThermalShader:
     def _mirrored(self, surface: Surface, chosen: NDArray[np.intp]) -> Floats:
         """Radiance (K,) along the mirrored rays."""
         ray, seen = bounce(surface, chosen, self._caster)
-        if self._indoor:
-            light = np.full(len(chosen), self._around, np.float32)
-        elif seen is not None:
-            light = sky_radiance(ray, self._conditions, pixel_angle=0.01)
-        else:
-            light = self._surroundings(ray)
-        if seen is not None and len(seen.pixel):
+        light = np.full(len(chosen), self._around, np.float32)
+        if seen is None:
+            return light if self._indoor else self._surroundings(ray)
+        if not self._indoor:
+            sky = np.setdiff1d(np.arange(len(chosen)), seen.pixel, assume_unique=True)
+            light[sky] = sky_radiance(
+                take(ray, sky), self._conditions, pixel_angle=MIRRORED_ANGLE
+            )
+        if len(seen.pixel):
             hidden = self._shelter.hidden(seen.position)
             kelvin = self._heat.at(seen, hidden=hidden)
             light[seen.pixel] = self._leaving(seen, kelvin, hidden, mirrors=False)
@@ -145,7 +148,7 @@ class ThermalShader:
 
     def _surroundings(self, ray: XYZ) -> Floats:
         """What untraced mirrored rays show: ground, then things about, then sky."""
-        sky = sky_radiance(ray, self._conditions, pixel_angle=0.01)
+        sky = sky_radiance(ray, self._conditions, pixel_angle=MIRRORED_ANGLE)
         noise = smooth_noise(ray, 0.35, self._seed)
         noise *= np.float32(SURROUNDINGS_SWING_K)
         things = radiance_of_kelvin(noise + np.float32(self._around_k))
@@ -155,11 +158,8 @@ class ThermalShader:
         return np.asarray(things + share * (sky - things), np.float32)
 
     def _fill_sky(self, gbuffer: GBuffer, radiance: Floats) -> None:
-        sky = np.flatnonzero(~gbuffer.hit)
-        if not len(sky):
-            return
-        x, y, z = np.ascontiguousarray(gbuffer.direction[sky].T)
-        radiance[sky] = self._around if self._indoor else sky_radiance((x, y, z), self._conditions)
+        for pixel, ray in sky_of(gbuffer):
+            radiance[pixel] = self._around if self._indoor else sky_radiance(ray, self._conditions)
 
 
 _SHADERS: WeakKeyDictionary[Scene, ThermalShader] = WeakKeyDictionary()

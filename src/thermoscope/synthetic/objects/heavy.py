@@ -183,7 +183,7 @@ def truck(kind: str, variant: int) -> Model:
     kit.add(box((rear, -0.45, 0.75), (cab + 0.3, 0.45, 1.0)), frame)
     kit.add(
         box((rear + 3.0, half - 0.55, 0.5), (rear + 3.9, half - 0.05, 0.95)),
-        kit.slot("tank", "steel"),
+        kit.slot("fuel_tank", "steel"),
     )
     mirrors = kit.slot("mirror", "trim")
     for side in (1, -1):
