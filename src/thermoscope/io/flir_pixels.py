@@ -26,6 +26,7 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8\xff"
 LEAST_SHARE = 0.5  # of the pixels that must be there for a cut frame to count as a frame
 BIG_ENDIAN_SUBTYPE = 1
+END_OF_JPEG = b"\xff\xd9"
 _JPEGLS_SOF = 0xF7
 
 
@@ -151,9 +152,12 @@ def _decoded_jpegls(stream: FileBytes, max_pixels: int) -> NDArray[np.uint16]:
     stream.check_pixels(width, height, max_pixels, at=0)
     if parts != 1 or not 8 < depth <= 16:
         raise stream.error(f"JPEG-LS of {parts} x {depth} bit, expected 1 x 9 to 16", at=0)
+    end = bytes(stream.data).find(END_OF_JPEG, 2)  # cannot occur in coded data (T.87 stuffs bits)
+    if end < 0:  # the decoder would search for it for seconds
+        raise stream.error("the JPEG-LS stream has no end marker", at=len(stream))
     decode = _jpegls_decoder()
     try:
-        counts = decode(stream.data)
+        counts = decode(stream.data[: end + 2])
     except Exception as err:  # the codecs raise their own types
         raise stream.error(f"JPEG-LS cannot be decoded ({err})", at=0) from err
     if counts.shape != (height, width):

@@ -186,6 +186,7 @@ class SceneBuilder:
             if self._burns(lamp.lit, activity):
                 at = turn @ (np.asarray(lamp.position_m) * factors) + origin
                 towards = turn @ np.asarray(lamp.direction)
+                towards = towards / max(float(np.linalg.norm(towards)), 1e-9)
                 self.lamps.append(
                     Lamp(_triple(at), lamp.intensity, lamp.colour, _triple(towards), lamp.cone_deg)
                 )
@@ -220,12 +221,14 @@ class SceneBuilder:
 
     # -- end -------------------------------------------------------------------------------------
 
-    def finish(self, route: Floats) -> Scene:
+    def finish(self, route: Floats, *, lowest_m: float = -np.inf) -> Scene:
         """The frozen scene.
 
         Args:
             route: (N, 2) centre line for trajectories, m.
+            lowest_m: Level of the water that may cover the ground under the route.
         """
+        ground = self.ground(route[:, 0], route[:, 1])
         return Scene(
             vertices=np.concatenate(self._vertices),
             faces=np.concatenate(self._faces),
@@ -236,7 +239,7 @@ class SceneBuilder:
             environment=self.environment,
             seed=self.seed,
             route=np.asarray(route, np.float64),
-            ground_z=np.asarray(self.ground(route[:, 0], route[:, 1]), np.float64),
+            ground_z=np.maximum(ground, lowest_m),
             heat=tuple(self.heat),
             lamps=tuple(self.lamps),
             indoor=self.indoor,

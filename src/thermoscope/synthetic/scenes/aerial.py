@@ -113,7 +113,7 @@ def build(
             model = pick_vehicle(moving, kinds, heavy=0.0)
             place_vehicle(builder, moving, model, (x, y, yaw), activity=warm, rise_m=0.3)
     _living(builder, moving, kinds, region, land)
-    return builder.finish(_route(place))
+    return builder.finish(_route(place), lowest_m=land.water_m)
 
 
 def _route(rng: np.random.Generator) -> Floats:

@@ -108,14 +108,8 @@ def build(
     park_along(builder, moving, street, kinds, density=district.parked)
     fill_bays(builder, moving, kinds, bays)
     drive(builder, moving, street, kinds, gap_m=district.traffic_gap_m)
-    walk(builder, moving, street, kinds, gap_m=_crowd(district, conditions.hour, conditions.rain))
+    walk(builder, moving, street, kinds, gap_m=district.people_gap_m)
     return builder.finish(street.path.shifted(-street.lane_m / 2))
-
-
-def _crowd(district: District, hour: float, rain: float) -> float:
-    """Gap between people: few at night and in the rain."""
-    late = hour < 6 or hour > 22
-    return district.people_gap_m * (2.2 if late else 1.0) * (1 + rain)
 
 
 def _street(rng: np.random.Generator, district: District, ground: FractalHeight) -> Street:
