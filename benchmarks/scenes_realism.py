@@ -100,9 +100,7 @@ def left_right_offset(left: np.ndarray, right: np.ndarray) -> float:
 def edge_correlation(rgb: np.ndarray, thermal: np.ndarray) -> float:
     """Correlation of the gradient magnitudes of two aligned pictures, each slightly blurred."""
     grey = rgb if rgb.ndim == 2 else cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    planes = [
-        gradient(cv2.GaussianBlur(prepared(p), (0, 0), 1.5)).ravel() for p in (grey, thermal)
-    ]
+    planes = [gradient(cv2.GaussianBlur(prepared(p), (0, 0), 1.5)).ravel() for p in (grey, thermal)]
     return float(np.corrcoef(planes[0], planes[1])[0, 1])
 
 

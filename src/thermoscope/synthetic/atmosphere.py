@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from thermoscope.synthetic.band import band_radiance
 from thermoscope.synthetic.scene import Conditions
-from thermoscope.synthetic.surface import XYZ, dot
+from thermoscope.synthetic.surface import XYZ, dot, faded
 from thermoscope.synthetic.texture import TextureSet
 
 __all__ = [
@@ -34,6 +34,8 @@ CLEAR_AIR_M = 40e3
 KOSCHMIEDER = 3.912  # extinction times visibility, at 2 % contrast
 FOG_SHARE_LWIR = 0.4  # small drops weaken 10 um less than 0.55 um
 CLOUD_COOLER_K = 7.0  # than the air below
+CLOUD_BASE_M = 900.0  # rain falls from there
+FOG_TOP_M = 200.0
 CLOUD_SCALE = 0.9  # size of a cloud over its height above ground
 CLOUD_VARIANTS = "abc"
 SUN_RADIUS = math.cos(math.radians(0.27))
@@ -124,6 +126,9 @@ def sky_radiance(ray: XYZ, conditions: Conditions, *, pixel_angle: float = 0.002
     shade = 1 - np.float32(1 - min(warm_cloud / air, 1)) * cover
     clear *= 1 - np.float32(0.92) * cover
     out = np.float32(air) * (1 - clear) * shade
+    drops = _rain_per_m(conditions.rain) * CLOUD_BASE_M
+    drops += FOG_SHARE_LWIR * _fog_per_m(conditions.fog) * FOG_TOP_M
+    out = faded(out, air, np.exp(np.float32(-drops) * mass))
     if not conditions.night and conditions.cloud < 1:
         disc = dot(ray, conditions.sun_direction) > SUN_RADIUS
         out[disc] += np.float32(2000 * (1 - conditions.cloud))

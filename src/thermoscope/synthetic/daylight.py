@@ -56,7 +56,7 @@ def daylight(conditions: Conditions, environment: Environment) -> Daylight:
     clear, grey = 0.17 * level + twilight, (0.30 * level + twilight) * (1 - 0.5 * conditions.rain)
     tint = _sky_tint(up)
     closed = min(conditions.cloud + conditions.fog, 1.0)
-    day = [clear * (1 - closed) * t + grey * closed * (0.5 + 0.5 * t) for t in tint]
+    day = [clear * (1 - closed) * t + grey * closed * (0.75 + 0.25 * t) for t in tint]
     moon = 4e-5 * (conditions.ground_k * 7.0 % 1.0) ** 3 * (1 - 0.9 * closed)
     glow = TOWN_GLOW[environment] * (1 + 2.5 * closed) + moon  # clouds throw light back
     sky = _colour([d + glow * t for d, t in zip(day, NIGHT_TINT, strict=True)])
@@ -91,7 +91,7 @@ def _sky_tint(up: float) -> Colour:
     """Mean colour of the clear sky: blue by day, warm around sunset."""
     low = math.exp(-max(up, 0.0) / 0.12)
     warm = (1.25, 0.95, 0.85)
-    cool = (0.72, 0.92, 1.36)
+    cool = (0.84, 0.97, 1.19)
     return _colour([w * low + c * (1 - low) for w, c in zip(warm, cool, strict=True)])
 
 

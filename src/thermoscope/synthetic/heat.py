@@ -29,8 +29,8 @@ Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
 KELVIN_LIMITS = (180.0, 1200.0)
-NOISE_M = 5.0  # size of the largest variation outdoors
-INDOOR_NOISE_M = 1.6
+PATCH_M = {"urban": 5.0, "indoor": 1.6, "offroad": 6.0, "aerial": 13.0}
+"""Size of what varies over metres."""
 PATCHY = 2.2  # how sharply the variation falls into patches
 STRATIFICATION_K_PER_M = 0.7  # warm air under a ceiling
 RECENT_H = 2.0  # so long ago the shadows were about where they are now
@@ -52,6 +52,7 @@ class SurfaceHeat:
     def __init__(self, scene: Scene) -> None:
         # not the scene itself: a cache keyed by scenes must not keep them alive
         self._indoor, self._sources = scene.indoor, scene.heat
+        self._patch_m = PATCH_M[scene.environment]
         self._noise_seed = scene.seed % 2**31
         self._sunshine = past_sunshine(scene.conditions)
         self._table = heat_table(scene, self._sunshine)
@@ -83,8 +84,7 @@ class SurfaceHeat:
         """
         table, part = self._table, surface.part
         kelvin = table.rest_k.take(part)
-        scale = INDOOR_NOISE_M if self._indoor else NOISE_M
-        noise = smooth_noise(surface.position, scale, self._noise_seed)
+        noise = smooth_noise(surface.position, self._patch_m, self._noise_seed)
         noise *= np.float32(PATCHY)
         np.tanh(noise, out=noise)
         if self._indoor:

@@ -120,7 +120,7 @@ def heat_table(scene: Scene, sunshine: Sunshine) -> HeatTable:
         direct_k=(outdoors * heating * sunshine.direct).astype(np.float32),
         diffuse_k=(outdoors * (heating * sunshine.diffuse).sum(1)).astype(np.float32),
         cooling_k=(outdoors * radiated * step_response(inertia, exchange, 14.0)).astype(np.float32),
-        metres_k=calm * _metres(parts, strength, conditions.rain),
+        metres_k=calm * _metres(parts, materials, strength, conditions.rain),
         texture_k=np.array(amplitudes, np.float32) * np.float32(calm),
         texture=TextureSet(names, scales, seeds),
         object_id=np.array([part.object_id for part in parts], np.int64),
@@ -216,11 +216,14 @@ def _leak(scene: Scene, part: Part, material: Material) -> float:
     return part.activity * transfer * max(INDOOR_WARM_K - outside, 0.0)
 
 
-def _metres(parts: tuple[Part, ...], strength: float, rain: float) -> Floats:
+def _metres(
+    parts: tuple[Part, ...], materials: list[Material], strength: float, rain: float
+) -> Floats:
     """Amplitude, K, of damp, wear and draught."""
     still = {Role.LEAF: 0.7, Role.WATER: 0.2, Role.GLASS: 0.4, Role.SKIN: 0.9, Role.CLOTHING: 1.5}
     rows = [still.get(p.role, 1.0 + (2.0 if p.object_id == 0 else 1.2) * strength) for p in parts]
-    return np.asarray(np.array(rows) * (1 - 0.4 * rain), np.float32)
+    even = np.array([0.5 if m.name == "snow" else 1.0 for m in materials])
+    return np.asarray(np.array(rows) * even * (1 - 0.4 * rain), np.float32)
 
 
 def _textures(

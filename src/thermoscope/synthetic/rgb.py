@@ -32,7 +32,7 @@ GLOSS_FROM = 0.03  # mirrored share below which gloss is left out
 FACING_GLOSS = 0.12  # of the gloss seen straight on; grazing shows all of it
 CONTRAST = 2.1  # a tile uses half of its range most of the time
 FOG_DEPTH_M = 300.0  # of the air that hides the sky
-PATCH_M = 3.0  # stains and repairs of the surface
+PATCH_M = {"urban": 3.0, "indoor": 1.0, "offroad": 4.0, "aerial": 9.0}  # stains and repairs
 PATCHY = 2.5  # how sharply they are bounded
 GROUND_ALBEDO = 0.16
 INDOOR_LIGHT = 2e-4  # of scattered light in a room, over the light of its lamps
@@ -77,7 +77,7 @@ class RgbShader:
             [part.seed for part in parts],
         )
         self._conditions, self._lamps, self._indoor = scene.conditions, scene.lamps, scene.indoor
-        self._seed = scene.seed % 2**31
+        self._seed, self._patch_m = scene.seed % 2**31, PATCH_M[scene.environment]
         self._caster, self._shelter = caster, shelter_of(scene)
         self._light = DARK if scene.indoor else daylight(scene.conditions, scene.environment)
         self._extinction = 0.0 if scene.indoor else visible_extinction_per_m(scene.conditions)
@@ -110,9 +110,9 @@ class RgbShader:
         light = self._arriving(surface, hidden, lamps)
         part = surface.part
         shade = self._texture.sample(part, surface.position, surface.normal, surface.footprint_m)
-        patches = smooth_noise(surface.position, PATCH_M, self._seed + 1)
+        patches = smooth_noise(surface.position, self._patch_m, self._seed + 1)
         patches *= np.float32(PATCHY)
-        shade += np.tanh(patches, out=patches) * np.float32(0.6)
+        shade += np.tanh(patches, out=patches) * np.float32(0.45)
         shade *= self._contrast.take(part)
         shade *= np.float32(CONTRAST)
         shade += 1

@@ -94,7 +94,8 @@ class Part:
         tint: Multiplies the material's albedo, linear RGB.
         seed: Of its texture.
         glow: Visible light that the surface gives off by itself, as a share of what a white
-            surface shows under the noon sun (lit window 0.01, lamp 0.5); `tint` colours it.
+            surface shows under the noon sun (0.003 is 100 cd/m2: a lit window; a screen 0.007, a
+            lamp 0.5); `tint` colours it.
     """
 
     name: str

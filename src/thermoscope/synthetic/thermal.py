@@ -137,9 +137,7 @@ class ThermalShader:
             return light if self._indoor else self._surroundings(ray)
         if not self._indoor:
             sky = np.setdiff1d(np.arange(len(chosen)), seen.pixel, assume_unique=True)
-            light[sky] = sky_radiance(
-                take(ray, sky), self._conditions, pixel_angle=MIRRORED_ANGLE
-            )
+            light[sky] = sky_radiance(take(ray, sky), self._conditions, pixel_angle=MIRRORED_ANGLE)
         if len(seen.pixel):
             hidden = self._shelter.hidden(seen.position)
             kelvin = self._heat.at(seen, hidden=hidden)

@@ -63,7 +63,7 @@ def computer(variant: int) -> Model:
     """Screen, keyboard and computer for a desk: the desk's top at z = 0, its back edge at x = 0."""
     kit = Kit("computer", "appliance")
     case = kit.slot("case", "plastic", Role.MACHINE, tint=(0.12, 0.12, 0.13))
-    screen = kit.slot("screen", "screen", Role.MACHINE, tint=(3, 4, 6), glow=0.004)
+    screen = kit.slot("screen", "screen", Role.MACHINE, tint=(3, 4, 6), glow=0.007)
     wide = 0.26 + 0.05 * (variant % 3)
     kit.add(box((0.2, -wide, 0.12), (0.24, wide, 0.46)), case)
     kit.add(box((0.24, -wide + 0.012, 0.132), (0.243, wide - 0.012, 0.448)), screen)

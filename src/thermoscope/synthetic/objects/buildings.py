@@ -168,9 +168,9 @@ def _ground_floor(
     if not shop:
         return
     glass = kit.slot(
-        "shop_window", "glass", Role.GLASS, tint=(2.2, 2.0, 1.7), glow=0.02, lit="dark"
+        "shop_window", "glass", Role.GLASS, tint=(2.2, 2.0, 1.7), glow=0.005, lit="dark"
     )
-    sign = kit.slot("sign", "plastic", tint="door", glow=0.01, lit="dark")
+    sign = kit.slot("sign", "plastic", tint="door", glow=0.004, lit="dark")
     awning = kit.slot("awning", "fabric", tint="door")
     for k in range(bays):
         if k == door_bay:

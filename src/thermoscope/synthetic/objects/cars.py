@@ -271,7 +271,7 @@ def _trim(kit: Kit, shape: CarShape) -> None:
     """Lights, grille, plates, mirrors, exhaust."""
     front, half = shape.length / 2, shape.width / 2
     headlights(kit, front - 0.05, half, shape.nose - 0.08)
-    tail = kit.slot("tail_light", "lens", tint=TAIL, glow=0.25, lit="active")
+    tail = kit.slot("tail_light", "lens", tint=TAIL, glow=0.05, lit="active")
     dark, plate = kit.slot("grille", "trim"), kit.slot("plate", "plate")
     paint = kit.slot("body", "car_paint", tint="paint")
     for side in (1, -1):

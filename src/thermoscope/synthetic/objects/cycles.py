@@ -158,7 +158,7 @@ def motorcycle(kind: str, variant: int) -> Model:
     _motorcycle_front(kit, long, r, dark, steel)
     kit.add(
         box((-long - 0.2, -0.07, 0.66), (-long - 0.12, 0.07, 0.74)),
-        kit.slot("tail_light", "lens", tint=(1, 0.04, 0.02), glow=0.2, lit="active"),
+        kit.slot("tail_light", "lens", tint=(1, 0.04, 0.02), glow=0.05, lit="active"),
     )
     if kind == "scooter":
         _scooter_body(kit, long, paint, dark, engine)

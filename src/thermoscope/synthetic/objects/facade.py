@@ -163,5 +163,5 @@ def glass_slots(kit: Kit) -> tuple[int, int, int]:
     return (
         kit.slot("window", "glass", Role.GLASS),
         kit.slot("window_shade", "glass", Role.GLASS, tint=(3.4, 3.2, 2.9)),
-        kit.slot("window_lit", "glass", Role.GLASS, tint=(1.6, 1.3, 0.9), glow=0.012, lit="dark"),
+        kit.slot("window_lit", "glass", Role.GLASS, tint=(1.6, 1.3, 0.9), glow=0.003, lit="dark"),
     )

@@ -85,7 +85,7 @@ def _screen(x: float, half: float, low: float, high: float, *, bulge: float = 0.
 
 
 def _rear_lights(kit: Kit, x: float, half: float, z: float) -> None:
-    tail = kit.slot("tail_light", "lens", tint=TAIL, glow=0.25, lit="active")
+    tail = kit.slot("tail_light", "lens", tint=TAIL, glow=0.05, lit="active")
     for side in (1, -1):
         kit.add(
             box(
@@ -123,7 +123,7 @@ def bus(kind: str, variant: int) -> Model:
     _shell(kit, (rear, front), half, levels, panes=panes, axles=(axles, radius), glazed=glazed)
     glass = kit.slot("window", "glass", Role.GLASS)
     engine = kit.slot("engine_grille", "trim", Role.ENGINE)
-    sign = kit.slot("destination", "screen", tint=(1.0, 0.6, 0.1), glow=0.06)
+    sign = kit.slot("destination", "screen", tint=(1.0, 0.6, 0.1), glow=0.012)
     kit.add(_screen(front + 0.005, half * 0.88, belt - 0.25, height - 0.55), glass)
     if kind == "double_decker":
         kit.add(_screen(front + 0.01, half * 0.88, 2.8, 3.8), glass)

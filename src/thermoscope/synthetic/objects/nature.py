@@ -7,9 +7,10 @@ from functools import lru_cache
 import numpy as np
 
 from thermoscope.synthetic.meshes import crease, ellipsoid, lathe, tube
+from thermoscope.synthetic.objects.foliage import lumps
 from thermoscope.synthetic.objects.kit import Kit, Model, rng_of
 
-__all__ = ["hay_bale", "log", "rock", "stump"]
+__all__ = ["hay_bale", "log", "pebbles", "rock", "stump"]
 
 
 @lru_cache(maxsize=48)
@@ -27,6 +28,16 @@ def rock(variant: int, *, mossy: bool = False) -> Model:
     shaped = type(mesh)(points * radii, mesh.faces, mesh.normals, mesh.slot)
     material = "moss_rock" if mossy else "rock"
     kit.add(crease(shaped, 25).moved(z=radii[2] * 0.45), kit.slot("rock", material, tint="rock"))
+    return kit.model()
+
+
+@lru_cache(maxsize=12)
+def pebbles(variant: int) -> Model:
+    """A handful of stones within half a metre; tint key "rock"."""
+    rng, kit = rng_of("pebbles", variant), Kit("pebbles", "rock")
+    places = rng.normal(0, 0.28, (7, 3)) * (1, 1, 0)
+    radii = rng.uniform(0.03, 0.13, (7, 1)) * rng.uniform(0.7, 1.3, (7, 3)) * (1, 1, 0.6)
+    kit.add(lumps(rng, places, radii), kit.slot("rock", "rock", tint="rock"))
     return kit.model()
 
 

@@ -97,7 +97,9 @@ def traffic_light(variant: int) -> Model:
         kit.add(box((x - 0.11, y - 0.3, z - 0.62), (x - 0.09, y + 0.3, z + 0.62)), housing)
         for k, colour in enumerate(((1.0, 0.05, 0.03), (1.0, 0.6, 0.05), (0.1, 0.9, 0.5))):
             on = k == burning
-            lens = kit.slot(f"lens_{k}", "lens", Role.MACHINE, tint=colour, glow=0.8 if on else 0.0)
+            lens = kit.slot(
+                f"lens_{k}", "lens", Role.MACHINE, tint=colour, glow=0.12 if on else 0.0
+            )
             disc = ellipsoid((0.03, 0.1, 0.1), rings=6, segments=10)
             kit.add(disc.moved(x + 0.1, y, z + 0.3 - 0.3 * k), lens)
             visor = tube(
@@ -317,6 +319,6 @@ def bus_shelter(variant: int) -> Model:
     kit.add(box((-0.62, -1.86, 0.25), (-0.6, 1.86, 2.1)), glass)
     kit.add(box((-0.56, -1.92, 0.25), (0.46, -1.9, 2.1)), glass)
     kit.add(box((-0.55, -1.2, 0.42), (-0.15, 1.2, 0.48)), kit.slot("seat", "wood"))
-    poster = kit.slot("poster", "plastic", tint=(1.2, 1.1, 0.9), glow=0.03, lit="dark")
+    poster = kit.slot("poster", "plastic", tint=(1.2, 1.1, 0.9), glow=0.008, lit="dark")
     kit.add(box((-0.5, 1.86, 0.4), (0.4, 1.94, 2.1)), poster)
     return kit.model()

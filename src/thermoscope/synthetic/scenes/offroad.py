@@ -22,12 +22,19 @@ from thermoscope.synthetic.objects.barriers import fence
 from thermoscope.synthetic.objects.buildings import building
 from thermoscope.synthetic.objects.cars import car
 from thermoscope.synthetic.objects.kit import Kit, rng_of
-from thermoscope.synthetic.objects.vegetation import tuft
+from thermoscope.synthetic.objects.vegetation import grove, tuft
 from thermoscope.synthetic.placement import Pose, SceneBuilder
 from thermoscope.synthetic.scene import Role, Scene
 from thermoscope.synthetic.scenes.backdrop import far_forest, hills
 from thermoscope.synthetic.scenes.lots import plant_bush, plant_tree
-from thermoscope.synthetic.scenes.palette import leaf, meadow, snow_lies, walls
+from thermoscope.synthetic.scenes.palette import (
+    blade,
+    has_leaves,
+    leaf,
+    meadow,
+    snow_lies,
+    walls,
+)
 from thermoscope.synthetic.scenes.traffic import place_person, place_vehicle
 from thermoscope.synthetic.surfaces import (
     FractalHeight,
@@ -62,6 +69,7 @@ class Country:
         ground: Material, "" = meadow of the season.
         trail: Material of the trail.
         bare: Material of bare patches.
+        groves: Number of dense patches of trees further off.
     """
 
     hill_m: tuple[float, float]
@@ -75,17 +83,22 @@ class Country:
     ground: str
     trail: str
     bare: str
+    groves: int = 0
 
 
 COUNTRIES: dict[str, Country] = {
     "forest": Country(
-        (2, 5), 85, 40, 120, 30, 0.02, 1.0, (30, 110), "forest_floor", "soil", "soil"
+        (1, 3), 95, 60, 240, 30, 0.02, 1.0, (30, 110), "forest_floor", "soil", "soil", groves=55
     ),
-    "meadow": Country((1, 3), 34, 40, 220, 20, 0.03, 0.75, (30, 140), "", "gravel", "soil"),
+    "meadow": Country(
+        (0.8, 2.5), 40, 45, 330, 20, 0.03, 0.75, (30, 140), "", "gravel", "soil", groves=16
+    ),
     "rocky": Country(
-        (4, 8), 24, 45, 120, 120, 0.30, 0.3, (120, 320), "dry_grass", "gravel", "sand"
+        (3, 6), 26, 55, 160, 130, 0.30, 0.3, (120, 320), "dry_grass", "gravel", "sand", groves=6
     ),
-    "park": Country((0.4, 1.2), 45, 45, 30, 6, 0.0, 0.85, (15, 60), "", "gravel", "sand"),
+    "park": Country(
+        (0.4, 1.2), 55, 55, 60, 6, 0.0, 0.85, (15, 60), "", "gravel", "sand", groves=14
+    ),
 }
 
 
@@ -207,34 +220,56 @@ def _plants(
     *,
     level: float,
 ) -> None:
-    for x, y in _spots(rng, trail, int(country.trees * 1.5), 5.2, 44.0):
-        far = float(trail.distance((x, y))) > 14
-        if builder.ground(x, y) > level + 0.1 and builder.take(x, y, 1.3):
-            plant_tree(builder, rng, kinds.trees, x, y, leaf_count=650 if far else 1700, rise_m=0.0)
-    for x, y in _spots(rng, trail, country.bushes, 1.8, 26.0):
+    _trees(builder, rng, kinds, country, trail, level=level)
+    for x, y in _spots(rng, trail, country.bushes, 1.8, 22.0):
         if builder.ground(x, y) > level and builder.take(x, y, 0.6):
             plant_bush(builder, rng, x, y, rise_m=0.0)
     for x, y in _spots(rng, trail, country.rocks, 1.7, 24.0):
         u = rng.uniform(size=4)
         size = 0.25 + 1.6 * u[0] ** 2.5
+        shade = 0.8 + 0.5 * u[3]
+        tints = {"rock": (shade, shade, shade)}
         if builder.is_free(x, y, size * 0.5):
             model = nature.rock(int(u[1] * 24), mossy=u[2] < 0.3)
             z = float(builder.ground(x, y)) - 0.12 * size
-            shade = 0.8 + 0.5 * u[3]
-            builder.place(
-                model, Pose(x, y, z, 360 * u[2], size), tints={"rock": (shade, shade, shade)}
-            )
-    for x, y in _spots(rng, trail, country.tufts, 1.3, 12.0):
+            builder.place(model, Pose(x, y, z, 360 * u[2], size), tints=tints)
+    for x, y in _spots(rng, trail, 40 + country.rocks, 0.9, 9.0):
+        u = rng.uniform(size=3)
+        shade = 0.8 + 0.5 * u[0]
+        tints = {"rock": (shade, shade, shade)}
+        builder.place(nature.pebbles(int(12 * u[1])), Pose(x, y, yaw_deg=360 * u[2]), tints=tints)
+    for x, y in _spots(rng, trail, country.tufts, 1.3, 11.0):
         u = rng.uniform(size=3)
         z = float(builder.ground(x, y)) - 0.03
+        tints = blade(rng, builder.conditions)
         if z > level - 0.15:
             tall = 1.0 if z < level + 0.3 else 0.38
-            tints = leaf(rng, builder.conditions)
-            builder.place(
-                tuft(int(u[0] * 8), height_m=tall),
-                Pose(x, y, z, 360 * u[1], 0.7 + 0.6 * u[2]),
-                tints=tints,
-            )
+            pose = Pose(x, y, z, 360 * u[1], 0.7 + 0.6 * u[2])
+            builder.place(tuft(int(u[0] * 8), height_m=tall, blades=26), pose, tints=tints)
+
+
+def _trees(
+    builder: SceneBuilder,
+    rng: np.random.Generator,
+    kinds: Kinds,
+    country: Country,
+    trail: Path,
+    *,
+    level: float,
+) -> None:
+    """Single trees by the trail, dense patches behind them."""
+    for x, y in _spots(rng, trail, int(country.trees * 1.4), 5.0, 30.0):
+        far = float(trail.distance((x, y))) > 13
+        if builder.ground(x, y) > level + 0.1 and builder.take(x, y, 1.3):
+            plant_tree(builder, rng, kinds.trees, x, y, leaf_count=450 if far else 1500, rise_m=0.0)
+    leaves = has_leaves(builder.conditions)
+    for x, y in _spots(rng, trail, country.groves, 22.0, 52.0):
+        u = rng.uniform(size=3)
+        tints = leaf(rng, builder.conditions)
+        clear = float(trail.distance((x, y))) > 19 and builder.ground(x, y) > level + 0.1
+        if clear and builder.take(x, y, 5.5):
+            model = grove(int(4 * u[0]), leaves=leaves, needle=bool(u[0] > 0.6))
+            builder.place(model, Pose(x, y, None, 360 * u[1], 0.75 + 0.4 * u[2]), tints=tints)
 
 
 def _landmarks(

@@ -10,7 +10,7 @@ import numpy as np
 from thermoscope.synthetic.objects.kit import RGB
 from thermoscope.synthetic.scene import Conditions
 
-__all__ = ["clothes", "has_leaves", "leaf", "meadow", "paint", "snow_lies", "walls"]
+__all__ = ["blade", "clothes", "has_leaves", "leaf", "meadow", "paint", "snow_lies", "walls"]
 
 # shares of car colours: about three quarters are white, grey, silver or black
 # (Axalta, Global automotive color popularity report, 2022)
@@ -93,6 +93,14 @@ def leaf(
         "winter": ((0.9, 0.9, 0.9),),
     }
     return {"leaf": _one(rng, seasons["summer" if evergreen else conditions.season])}
+
+
+def blade(rng: np.random.Generator, conditions: Conditions) -> dict[str, RGB]:
+    """Colour of one tuft of grass in its season."""
+    green: tuple[RGB, ...] = ((1.0, 1.0, 1.0), (1.3, 1.1, 0.8), (0.8, 0.85, 0.8))
+    dry: tuple[RGB, ...] = ((3.4, 1.5, 2.5), (2.6, 1.3, 1.8))
+    fresh = conditions.season in ("spring", "summer")
+    return {"leaf": _one(rng, green if fresh else dry)}
 
 
 def snow_lies(conditions: Conditions) -> bool:

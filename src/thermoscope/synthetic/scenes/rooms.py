@@ -172,7 +172,7 @@ def shell(plan: Plan, finish: Finish, *, daylight: float, outside_k: float) -> M
     wood = kit.slot("door_frame", "wood", class_name="door", tint=(1.3, 1.2, 1.1))
     cold = Role.COLD if outside_k < -4 else Role.GLASS
     pane = kit.slot(
-        "pane", "glass", cold, class_name="window", tint=(9, 10, 11), glow=0.5 * daylight
+        "pane", "glass", cold, class_name="window", tint=(9, 10, 11), glow=0.25 * daylight
     )
     white = kit.slot("window_frame", "window_frame", class_name="window")
     for k, x in enumerate(plan.xs):
