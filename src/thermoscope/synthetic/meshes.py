@@ -278,7 +278,7 @@ def tube(path: ArrayLike, radii: ArrayLike, *, segments: int = 8, crease_deg: fl
 def tubes(
     starts: Floats, ends: Floats, start_radii: Floats, end_radii: Floats, *, segments: int = 5
 ) -> Mesh:
-    """N straight open tubes at once: branches, wires, railings; those without length are dropped."""
+    """N straight open tubes at once: branches, wires; zero lengths are dropped."""
     long = ((ends - starts) ** 2).sum(1) > 1e-12
     starts, ends, start_radii, end_radii = (
         values[long] for values in (starts, ends, start_radii, end_radii)

@@ -232,13 +232,19 @@ def bush(variant: int, *, leaves: bool = True) -> Model:
     rng, kit = rng_of("bush", variant), Kit("bush", "shrub")
     height = float(rng.uniform(0.6, 1.9))
     wide = height * float(rng.uniform(0.5, 0.85))
-    n = 26 if leaves else 90
+    n = 26
     aim = rng.normal(0, 1, (n, 3)) * (0.7, 0.7, 0.3) + (0, 0, 0.8)
     aim *= (height * 0.75 / np.linalg.norm(aim, axis=1))[:, None]
     root = rng.normal(0, 0.06 * wide, (n, 3)) * (1, 1, 0)
     stems = tubes(root, root + aim, np.full(n, 0.014), np.full(n, 0.005), segments=3)
-    kit.add(stems, kit.slot("stem", "bark"))
-    if leaves:
+    wood = kit.slot("stem", "bark")
+    kit.add(stems, wood)
+    if not leaves:
+        limbs = _Limbs(root, root + aim, np.full(n, 0.014))
+        twigs = _twigs(rng, TREE_KINDS["maple"], limbs, count=5, share=0.6)
+        kit.add(_blades(rng, twigs), wood)
+        kit.add(_blades(rng, _twigs(rng, TREE_KINDS["maple"], twigs, count=3, share=0.6)), wood)
+    else:
         slot = kit.slot("leaf", "leaf", Role.LEAF, tint="leaf")
         kit.add(cloud(rng, (wide, wide * 0.9, height), 560, 0.075 * height + 0.03), slot)
     return kit.model()

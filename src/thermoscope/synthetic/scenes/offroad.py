@@ -88,7 +88,7 @@ class Country:
 
 COUNTRIES: dict[str, Country] = {
     "forest": Country(
-        (1, 3), 95, 60, 240, 30, 0.02, 1.0, (30, 110), "forest_floor", "soil", "soil", groves=55
+        (1, 3), 80, 55, 220, 30, 0.02, 1.0, (30, 110), "forest_floor", "soil", "soil", groves=46
     ),
     "meadow": Country(
         (0.8, 2.5), 40, 45, 330, 20, 0.03, 0.75, (30, 140), "", "gravel", "soil", groves=16
@@ -261,7 +261,7 @@ def _trees(
     for x, y in _spots(rng, trail, int(country.trees * 1.4), 5.0, 30.0):
         far = float(trail.distance((x, y))) > 13
         if builder.ground(x, y) > level + 0.1 and builder.take(x, y, 1.3):
-            plant_tree(builder, rng, kinds.trees, x, y, leaf_count=450 if far else 1500, rise_m=0.0)
+            plant_tree(builder, rng, kinds.trees, x, y, leaf_count=420 if far else 1300, rise_m=0.0)
     leaves = has_leaves(builder.conditions)
     for x, y in _spots(rng, trail, country.groves, 22.0, 52.0):
         u = rng.uniform(size=3)
