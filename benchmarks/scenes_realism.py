@@ -4,8 +4,8 @@
 
 Needs the folder of real frames (THERMOSCOPE_DATA). Prints the Markdown tables of
 ``docs/scenes.md``. A statistic is one number a frame (the gradient histogram: 400 numbers); the
-distance of two sets of frames is the Wasserstein distance of the numbers over the standard deviation
-of all frames of the row. Exit status 1 if rendered frames are more than twice as far from real ones
+distance of two sets of frames is the Wasserstein distance of the numbers over the standard
+deviation of all frames of the row. Exit status 1 if rendered frames are more than twice as far from real ones
 as real sources are from each other, if the bands' edges correlate outside the interquartile range
 of real aligned pairs, or if temperature names the class (mIoU of the best look-up 0.30 or more).
 
@@ -171,7 +171,7 @@ def compare(statistic: str, real: Sets, rendered: list[float]) -> Row:
     spread = float(np.std(np.concatenate([rendered, *real.values()])))
     between = [distance(real[a], real[b]) / spread for a, b in itertools.combinations(real, 2)]
     towards = [distance(rendered, values) / spread for values in real.values()]
-    each = PER_FRAME.get(statistic.split(",")[0], 1)
+    each = PER_FRAME.get(statistic.split(",", maxsplit=1)[0], 1)
     counts = {k: len(v) // each for k, v in real.items()}
     return Row(
         statistic,
@@ -254,7 +254,7 @@ def colour_of(seen: Observation) -> np.ndarray:
 
 
 def lookup_miou(kelvin: list[np.ndarray], labels: list[np.ndarray], taxonomy: str) -> float:
-    """The mIoU of the best table from temperature (0.5 K steps) to class; absent classes left out."""
+    """The mIoU of the best table from temperature (0.5 K) to class; absent classes left out."""
     ids = TAXONOMIES["fine"].classes
     chosen = TAXONOMIES[taxonomy]
     of_fine = np.array([chosen.ids.get(c, chosen.otherwise) for c in ids])
