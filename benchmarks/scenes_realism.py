@@ -5,9 +5,10 @@
 Needs the folder of real frames (THERMOSCOPE_DATA). Prints the Markdown tables of
 ``docs/scenes.md``. A statistic is one number a frame (the gradient histogram: 400 numbers); the
 distance of two sets of frames is the Wasserstein distance of the numbers over the standard
-deviation of all frames of the row. Exit status 1 if rendered frames are more than twice as far from real ones
-as real sources are from each other, if the bands' edges correlate outside the interquartile range
-of real aligned pairs, or if temperature names the class (mIoU of the best look-up 0.30 or more).
+deviation of all frames of the row. Exit status 1 if rendered frames are more than twice as far
+from real ones as real sources are from each other, if the bands' edges correlate outside the
+interquartile range of real aligned pairs, or if temperature names the class (mIoU of the best
+look-up 0.30 or more).
 
 Real pairs are aligned to about 2 px (median, 90 % within 4 px, at 640 px width: measured on MSRS),
 rendered ones exactly; before their edges are correlated the rendered ones are moved by as much.
