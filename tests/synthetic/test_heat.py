@@ -5,8 +5,8 @@ import weakref
 
 import numpy as np
 import pytest
-
 from tests.synthetic.shading_world import CAMERA, NAMES, POSE, of_part, view, weather, yard
+
 from thermoscope.core.errors import UnknownNameError
 from thermoscope.geometry.pose import look_at
 from thermoscope.synthetic.heat import SurfaceHeat, heat_of, surface_kelvin
@@ -207,9 +207,7 @@ def test_the_temperature_is_no_copy_of_the_albedo():
 
 def test_the_same_scene_gives_the_same_field():
     gbuffer = view(yard())
-    np.testing.assert_array_equal(
-        surface_kelvin(yard(), gbuffer), surface_kelvin(yard(), gbuffer)
-    )
+    np.testing.assert_array_equal(surface_kelvin(yard(), gbuffer), surface_kelvin(yard(), gbuffer))
 
 
 def test_unknown_textures_are_refused_when_the_scene_is_made_ready():
