@@ -16,8 +16,8 @@ from thermoscope.synthetic.scene import Conditions, HeatSource, Lamp, Part, Role
 
 # name, class, material, role, activity, low corner, high corner (m)
 YARD = (
-    ("road", "road", "asphalt", Role.PASSIVE, 0, (-40, -40, -0.2), (40, 2, 0)),
-    ("lawn", "grass", "grass", Role.PASSIVE, 0, (-40, 2, -0.2), (40, 40, 0)),
+    ("road", "road", "asphalt", Role.PASSIVE, 0, (-40, -40, -0.02), (40, 2, 0)),
+    ("lawn", "grass", "grass", Role.PASSIVE, 0, (-40, 2, -0.02), (40, 40, 0)),
     ("wall", "building", "brick", Role.HEATED_INTERIOR, 1, (-12, 20, 0), (12, 24, 8)),
     ("window", "building", "glass", Role.GLASS, 1, (-2, 19.9, 2), (2, 20, 5)),
     ("roof", "building", "sheet_metal", Role.PASSIVE, 0, (-6, 8, 2.0), (-4, 10, 2.1)),
@@ -26,7 +26,7 @@ YARD = (
     ("wheel", "car", "tyre", Role.WHEEL, 1, (2, 7.7, 0), (2.6, 8, 0.6)),
     ("face", "person", "skin", Role.SKIN, 1, (0, 6, 1.4), (0.3, 6.3, 1.8)),
     ("coat", "person", "fabric", Role.CLOTHING, 1, (-0.1, 5.9, 0.2), (0.4, 6.4, 1.4)),
-    ("crown", "vegetation", "leaf", Role.LEAF, 0, (8, 12, 2), (11, 15, 6)),
+    ("crown", "vegetation", "leaf", Role.LEAF, 0, (8, 12, 2.5), (11, 15, 6)),
     ("foil", "thing", "foil", Role.PASSIVE, 0, (-9, 8, 0.5), (-7, 8.2, 2.5)),
     ("heater", "thing", "painted_metal", Role.HEATER, 1, (-3, 8, 0.2), (-2, 8.2, 1)),
 )
