@@ -1,0 +1,1 @@
+"""Blocks that two networks share, one idea a file."""

@@ -1,0 +1,1 @@
+"""Objectives: tensors in, one number with a gradient out."""

@@ -1,0 +1,166 @@
+"""From a frame to what a network takes: tone mapping, size, normalisation, in one place.
+
+The `InputSpec` of the weights says how; nothing here is chosen by the caller but the size. What is
+NOT here: the tone mappings (`thermoscope.sensor.tone`) and reading files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from thermoscope.core.errors import ConfigError, ShapeError, UnitError
+from thermoscope.core.weights import InputSpec
+from thermoscope.io.thermal_image import ThermalImage
+from thermoscope.sensor.tone import ToneSpec, to_network_input
+
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Fit", "Modality", "Prepared", "network_input"]
+
+Modality = Literal["thermal", "rgb"]
+Fit = Literal["floor", "pad"]
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network input and the way back.
+
+    Attributes:
+        images: (1, 3, H', W') float32, normalised.
+        size_px: Height and width of the frame.
+        scaled_px: Height and width after scaling, before padding.
+    """
+
+    images: Tensor
+    size_px: tuple[int, int]
+    scaled_px: tuple[int, int]
+
+    def restore(self, maps: Tensor, *, mode: str = "bilinear") -> Tensor:
+        """Dense output at the resolution of the frame.
+
+        Args:
+            maps: (1, C, H'', W''), any resolution of the padded input.
+            mode: ``"bilinear"`` or ``"nearest"``.
+
+        Returns:
+            (1, C, H, W).
+        """
+        smooth = {"align_corners": False} if mode == "bilinear" else {}
+        padded = self.images.shape[2:]
+        full = functional.interpolate(maps, size=tuple(padded), mode=mode, **smooth)
+        cut = full[:, :, : self.scaled_px[0], : self.scaled_px[1]]
+        return functional.interpolate(cut, size=self.size_px, mode=mode, **smooth)
+
+
+def network_input(
+    image: ThermalImage | NDArray[Any],
+    spec: InputSpec,
+    *,
+    modality: Modality = "thermal",
+    size_px: tuple[int, int] | None = None,
+    fit: Fit = "floor",
+) -> Prepared:
+    """What the network sees of a frame.
+
+    Args:
+        image: A frame as `thermoscope.read` gives it; or (H, W) uint16 counts, float32 kelvin or
+            uint8 grey levels; or for ``rgb`` (H, W, 3) uint8 or (3, H, W) float32 in [0, 1].
+        spec: Preprocessing of the weights.
+        modality: Tone mapping is for thermal frames only.
+        size_px: Height and width to scale to; the frame's own if None.
+        fit: How sides that are no multiple of ``spec.size_multiple_px`` are met: ``"floor"``
+            scales down to the next multiple, ``"pad"`` reflects (or repeats) the right and bottom
+            border, so that no pixel is resampled.
+
+    Raises:
+        ShapeError: A shape that is none of these, or a side shorter than one multiple.
+        UnitError: An element type that is none of these, or values that are not finite.
+        ConfigError: Unknown `fit`.
+    """
+    if fit not in ("floor", "pad"):
+        raise ConfigError(f"fit must be 'floor' or 'pad', got {fit!r}.")
+    planes = _rgb_planes(image) if modality == "rgb" else _thermal_planes(image, spec)
+    original = (planes.shape[2], planes.shape[3])
+    wanted = size_px or original
+    multiple = spec.size_multiple_px
+    if fit == "floor":
+        wanted = (wanted[0] // multiple * multiple, wanted[1] // multiple * multiple)
+    if min(wanted) < 1:
+        raise ShapeError(
+            f"a frame of {original[0]} x {original[1]} px is smaller than the {multiple} px that "
+            "this network needs. Scale it up or use fit='pad'.",
+            actual_shape=original,
+        )
+    scaled = _resized(planes, wanted)
+    mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
+    std = torch.tensor(spec.std).view(1, -1, 1, 1)
+    normalised = _padded((scaled - mean) / std, multiple)
+    return Prepared(images=normalised, size_px=original, scaled_px=wanted)
+
+
+def _thermal_planes(image: ThermalImage | NDArray[Any], spec: InputSpec) -> Tensor:
+    values = _thermal_values(image)
+    tone = ToneSpec.from_dict(dict(spec.tone)) if spec.tone else ToneSpec.of("percentile")
+    plane = torch.from_numpy(np.ascontiguousarray(to_network_input(values, tone)))
+    return plane[None].expand(1, 3, -1, -1)
+
+
+def _thermal_values(image: ThermalImage | NDArray[Any]) -> NDArray[Any]:
+    if isinstance(image, ThermalImage):
+        for plane in (image.counts, image.stored_kelvin, image.agc):
+            if plane is not None:
+                return _grey(plane)
+    return _grey(np.asarray(image))
+
+
+def _grey(values: NDArray[Any]) -> NDArray[Any]:
+    if values.ndim == 3 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim == 3 and values.shape[2] == 3 and values.dtype == np.uint8:
+        return np.asarray(values.mean(axis=2), dtype=np.uint8)
+    if values.ndim != 2 or 0 in values.shape:
+        raise ShapeError(
+            f"a thermal frame must be (H, W), got {values.shape}.", actual_shape=values.shape
+        )
+    return values
+
+
+def _rgb_planes(image: ThermalImage | NDArray[Any]) -> Tensor:
+    values = np.asarray(image.agc if isinstance(image, ThermalImage) else image)
+    if values.ndim == 2 and values.dtype == np.uint8:
+        values = np.repeat(values[:, :, None], 3, axis=2)
+    if values.ndim == 3 and values.shape[2] == 3 and values.dtype == np.uint8:
+        return torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None].float() / 255
+    if values.ndim == 3 and values.shape[0] == 3 and values.dtype == np.float32:
+        if not np.isfinite(values).all():
+            raise UnitError("the colour picture holds values that are not finite. Replace them.")
+        return torch.from_numpy(np.ascontiguousarray(values))[None]
+    raise ShapeError(
+        "a colour picture must be (H, W, 3) uint8 or (3, H, W) float32 in [0, 1], "
+        f"got {values.shape} {values.dtype}.",
+        actual_shape=values.shape,
+    )
+
+
+def _resized(planes: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(planes.shape[2:]) == size:
+        return planes
+    return functional.interpolate(
+        planes, size=size, mode="bilinear", align_corners=False, antialias=True
+    )
+
+
+def _padded(planes: Tensor, multiple: int) -> Tensor:
+    height, width = planes.shape[2:]
+    bottom, right = -height % multiple, -width % multiple
+    if not bottom and not right:
+        return planes
+    mode = "reflect" if bottom < height and right < width else "replicate"
+    return functional.pad(planes, (0, right, 0, bottom), mode=mode)

@@ -1,0 +1,1 @@
+"""Training runs: one frozen config, its presets and one `run` a file."""

@@ -1,0 +1,344 @@
+"""Distil AnyThermal: a thermal encoder that says what a colour encoder says of the same place.
+
+    thermoscope train distill_anythermal --preset small --out runs/anythermal_small
+
+Presets: ``paper`` is the published recipe (one-way InfoNCE from the teacher's class token to the
+student's, temperature 0.07, batches of one data set, SGD 1e-3); ``small`` is ours, which made the
+shipped weights; ``tiny`` runs in seconds. What is NOT here: reading data (`thermoscope.data`) and
+the loop (`thermoscope.engine.loop`).
+
+Source: Maheshwari et al., AnyThermal, arXiv 2602.06203.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from thermoscope.core.errors import ConfigError
+from thermoscope.engine.loop import Batch, Gather, LoopConfig
+from thermoscope.layers.lora import add_lora, merge_lora
+from thermoscope.losses.distill import (
+    collapse_statistics,
+    info_nce,
+    patch_cosine,
+    patch_info_nce,
+)
+from thermoscope.models.anythermal import AnyThermal, Features
+from thermoscope.models.teachers import Teacher
+from thermoscope.recipes.pair_views import Pair, ViewConfig, random_view
+
+__all__ = ["PRESETS", "DistillConfig", "DistillTask"]
+
+Tokens = Literal["cls", "mean"]
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """What is matched with what, and how strongly.
+
+    Attributes:
+        teacher: Name for `load_teacher`; the student starts as a copy of it.
+        blocks: Blocks of the student, 0 for all. A teacher whose last blocks were tuned for
+            another task is better cut short.
+        tokens: Which descriptors the contrastive loss compares.
+        partner: Whose view of the colour picture a thermal descriptor must find: the
+            ``"teacher"``'s, or the ``"student"``'s own, which then learns as well.
+        symmetric: Whether colour descriptors look for thermal ones too.
+        temperature: Of the contrastive loss.
+        contrast_weight: Of the contrastive loss.
+        patch_weight: Of 1 - cosine between thermal patches and the teacher's colour patches.
+        patch_nce_weight: Of the loss by which a thermal patch must find its colour patch.
+        anchor_weight: Of 1 - cosine between the student's and the teacher's colour patches, which
+            keeps what the teacher knew about colour.
+        patch_block: Teacher's block whose patches are the goal; the student's last if -1.
+        queue: Negatives kept from earlier steps, 0 for none.
+        ignore_within: Frames of one source at most this far apart are no negatives; -1 for none.
+        one_source: Whether a batch comes from one data set, all data sets equally often.
+        trainable: ``"blocks"`` (and the final norm), ``"all"``, or ``"lora"``.
+        lora_rank: Rank of the updates.
+        layer_decay: Learning rate of each block relative to the next one.
+        views: Crops and photometric changes; ignored for the teacher's colours.
+        loop: Steps, optimiser, devices.
+    """
+
+    teacher: str = "dinov2_small_offline"
+    blocks: int = 10
+    tokens: tuple[Tokens, ...] = ("cls", "mean")
+    partner: Literal["teacher", "student"] = "student"
+    symmetric: bool = True
+    temperature: float = 0.07
+    contrast_weight: float = 1.0
+    patch_weight: float = 1.0
+    patch_nce_weight: float = 0.0
+    anchor_weight: float = 1.0
+    patch_block: int = -1
+    queue: int = 0
+    ignore_within: int = 2
+    one_source: bool = False
+    trainable: Literal["blocks", "all", "lora"] = "all"
+    lora_rank: int = 16
+    layer_decay: float = 0.9
+    views: ViewConfig = field(default_factory=ViewConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+
+
+_UNCHANGED = ViewConfig(
+    scale=(0.3, 0.3),
+    aspect=1.0,
+    flip=0.0,
+    polarity=0.0,
+    tone=0.0,
+    blur=0.0,
+    noise=0.0,
+    darkness=0.0,
+)
+PRESETS: dict[str, DistillConfig] = {
+    "paper": DistillConfig(
+        teacher="dinov2_base",
+        blocks=0,
+        tokens=("cls",),
+        partner="teacher",
+        symmetric=False,
+        patch_weight=0.0,
+        anchor_weight=0.0,
+        ignore_within=-1,
+        one_source=True,
+        trainable="blocks",
+        layer_decay=1.0,
+        views=replace(_UNCHANGED, size_px=(308, 504)),
+        loop=LoopConfig(
+            steps=10_000,
+            batch_size=64,
+            optimizer="sgd",
+            learning_rate=1e-3,
+            weight_decay=1e-3,
+            schedule="constant",
+            warmup_steps=0,
+            gradient_clip=0.0,
+            seed=42,
+        ),
+    ),
+    "small": DistillConfig(
+        views=ViewConfig(size_px=(168, 168)),
+        loop=LoopConfig(
+            steps=800, batch_size=32, learning_rate=1e-4, warmup_steps=40, precision="bf16-mixed"
+        ),
+    ),
+    "tiny": DistillConfig(
+        blocks=0,
+        views=ViewConfig(size_px=(28, 28)),
+        loop=LoopConfig(steps=4, batch_size=4, warmup_steps=1, log_every=1),
+    ),
+}
+
+
+class DistillTask:
+    """Batches and losses of the distillation.
+
+    Args:
+        config: What is matched with what.
+        student: Trained; made by `AnyThermal.shortened` from the teacher.
+        teacher: Frozen.
+        pairs: Training pairs.
+
+    Raises:
+        ConfigError: No pairs, an unknown token, or a loss without weight.
+    """
+
+    module: nn.Module
+
+    def __init__(
+        self, config: DistillConfig, student: AnyThermal, teacher: Teacher, pairs: Sequence[Pair]
+    ) -> None:
+        if not pairs:
+            raise ConfigError("there is no pair to learn from. Name a data set that has some.")
+        if not set(config.tokens) <= {"cls", "mean"} or not config.tokens:
+            raise ConfigError(f"tokens must be of 'cls' and 'mean', got {config.tokens}.")
+        if config.contrast_weight + config.patch_weight + config.patch_nce_weight <= 0:
+            raise ConfigError("all losses have weight 0. Give one of them a positive weight.")
+        self.config, self.teacher, self.pairs = config, teacher, list(pairs)
+        self.student = student.train()
+        self._choose_trainable()
+        self.queue = _Queue(config.queue, student.width * len(config.tokens))
+        self.module = nn.ModuleDict({"student": self.student, "queue": self.queue})
+        names = sorted({pair.source for pair in pairs})
+        self.by_source = {n: [i for i, p in enumerate(pairs) if p.source == n] for n in names}
+        self.source_ids = {name: number for number, name in enumerate(names)}
+
+    def _choose_trainable(self) -> None:
+        if self.config.trainable == "lora":
+            add_lora(self.student, ("q_proj", "v_proj"), rank=self.config.lora_rank)
+        elif self.config.trainable == "blocks":
+            for parameter in self.student.groups()["embedding"]:
+                parameter.requires_grad_(False)
+        mask_token = self.student.backbone.embeddings.mask_token
+        if mask_token is not None:
+            mask_token.requires_grad_(False)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Earlier blocks learn more slowly: each ``layer_decay`` times the next."""
+        groups = self.student.groups()
+        count = len(groups)
+        return [
+            {"params": parameters, "lr_scale": self.config.layer_decay ** (count - 1 - depth)}
+            for depth, parameters in enumerate(groups.values())
+        ]
+
+    # -- batches ---------------------------------------------------------------------------------
+
+    def batch(self, step: int, rank: int, world_size: int) -> Batch:
+        """Views of this process's share of the pairs of `step`."""
+        chosen = self._indices(step)
+        share = len(chosen) // world_size
+        places = range(rank * share, (rank + 1) * share)
+        rows = [self._row(step, place, chosen[place]) for place in places]
+        stacked = {
+            name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]
+        }
+        return {"step": torch.tensor(step), **stacked}
+
+    def _indices(self, step: int) -> list[int]:
+        """Pairs of a step: every source equally often, without repeats where there are enough."""
+        config = self.config
+        rng = np.random.default_rng([config.loop.seed, step, 1])
+        sources = list(self.by_source.values())
+        size = config.loop.batch_size
+        if config.one_source:
+            sources = [sources[int(rng.integers(len(sources)))]]
+        order = rng.permutation(len(sources))
+        chosen: list[int] = []
+        for number, place in enumerate(order):
+            share = size // len(sources) + (number < size % len(sources))
+            pool = sources[place]
+            chosen += rng.choice(pool, share, replace=share > len(pool)).tolist()
+        return chosen
+
+    def _row(self, step: int, place: int, index: int) -> dict[str, np.ndarray]:
+        pair = self.pairs[index]
+        rng = np.random.default_rng([self.config.loop.seed, step, 2, place])
+        clean, rgb, thermal = random_view(pair, self.config.views, rng)
+        return {
+            "clean": clean,
+            "rgb": rgb,
+            "thermal": thermal,
+            "aligned": np.float32(pair.aligned),
+            "source": np.int64(self.source_ids[pair.source]),
+            "index": np.int64(pair.index),
+        }
+
+    # -- losses ----------------------------------------------------------------------------------
+
+    def losses(self, batch: Batch, gather: Gather) -> dict[str, Tensor]:
+        """Weighted sum and every part of it, with signs of collapse."""
+        config = self.config
+        target = self._target(batch["clean"])
+        normal = self._normalised
+        own_rgb = config.partner == "student" or config.anchor_weight > 0
+        thermal = self.student(normal(batch["thermal"]))
+        rgb = self.student(normal(batch["rgb"])) if own_rgb else target
+        partner = rgb if config.partner == "student" else target
+        parts = {
+            "contrast": config.contrast_weight * self._contrast(thermal, partner, batch, gather)
+        }
+        parts.update(self._dense(thermal.grid, rgb.grid, target.grid, batch["aligned"], own_rgb))
+        signs = collapse_statistics(thermal.cls) if len(thermal.cls) > 1 else {}
+        monitors = {f"thermal_{k}": torch.tensor(v) for k, v in signs.items()}
+        return {"loss": torch.stack(list(parts.values())).sum(), **parts, **monitors}
+
+    def _normalised(self, planes: Tensor) -> Tensor:
+        return (planes - self.teacher.mean) / self.teacher.std
+
+    @torch.no_grad()
+    def _target(self, clean: Tensor) -> Features:
+        """The teacher's colour features; its patches may come from an earlier block."""
+        self.teacher.to(clean.device)
+        last = self.student.layers - 1
+        block = last if self.config.patch_block < 0 else self.config.patch_block
+        final = self.teacher.layers - 1 if self.config.blocks == 0 else last
+        whole, dense = self.teacher(clean, (final, block))
+        return Features(cls=whole.cls, grid=dense.grid)
+
+    def _contrast(
+        self, thermal: Features, partner: Features, batch: Batch, gather: Gather
+    ) -> Tensor:
+        config = self.config
+        ignored = self._ignored(gather(batch["source"]), gather(batch["index"]))
+        total = torch.zeros((), device=thermal.cls.device)
+        queued: list[Tensor] = []
+        for number, token in enumerate(config.tokens):
+            query = gather(getattr(thermal, token).float())
+            key = gather(getattr(partner, token).float())
+            total = total + info_nce(
+                query,
+                key,
+                temperature=config.temperature,
+                symmetric=config.symmetric,
+                ignored=ignored,
+                queue=self._queued(number),
+            )
+            queued.append(key.detach())
+        if config.queue:
+            self.queue.push(torch.cat(queued, dim=1))
+        return total / len(config.tokens)
+
+    def _ignored(self, source: Tensor, index: Tensor) -> Tensor | None:
+        if self.config.ignore_within < 0:
+            return None
+        near = (index[:, None] - index[None]).abs() <= self.config.ignore_within
+        return near & (source[:, None] == source[None])
+
+    def _queued(self, number: int) -> Tensor | None:
+        if not self.config.queue:
+            return None
+        start = number * self.student.width
+        return self.queue.filled()[:, start : start + self.student.width]
+
+    def _dense(
+        self, thermal: Tensor, rgb: Tensor, target: Tensor, aligned: Tensor, own_rgb: bool
+    ) -> dict[str, Tensor]:
+        config = self.config
+        parts = {}
+        if config.patch_weight:
+            parts["patch"] = config.patch_weight * patch_cosine(thermal, target, weight=aligned)
+        if config.patch_nce_weight:
+            nce = patch_info_nce(thermal.float(), target.float(), weight=aligned)
+            parts["patch_nce"] = config.patch_nce_weight * nce
+        if config.anchor_weight and own_rgb:
+            parts["anchor"] = config.anchor_weight * patch_cosine(rgb, target)
+        return parts
+
+    def scores(self) -> dict[str, float]:
+        """Nothing: retrieval is measured by `thermoscope.engine.evaluate_retrieval`."""
+        return {}
+
+    def finished(self) -> AnyThermal:
+        """The student alone, low-rank updates merged, in eval mode."""
+        merge_lora(self.student)
+        return self.student.requires_grad_(True).eval()
+
+
+class _Queue(nn.Module):
+    """The last descriptors, as negatives."""
+
+    rows: Tensor
+    count: Tensor
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("rows", torch.zeros(size, width))
+        self.register_buffer("count", torch.zeros((), dtype=torch.long))
+
+    def filled(self) -> Tensor:
+        """(Q, width), newest first."""
+        return self.rows[: min(int(self.count), len(self.rows))].clone()
+
+    def push(self, rows: Tensor) -> None:
+        kept = torch.cat((rows.to(self.rows), self.rows))[: len(self.rows)]
+        self.rows.copy_(kept)
+        self.count += len(rows)
