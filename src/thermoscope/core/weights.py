@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from thermoscope.core.config import read_config
+from thermoscope.core.config import read_config, write_config
 from thermoscope.core.errors import (
     ConfigError,
     ReadError,
     UnknownNameError,
     WeightsMismatchError,
+    WriteError,
 )
-from thermoscope.core.files import sha256_of
+from thermoscope.core.files import atomic_write, sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -35,10 +36,12 @@ __all__ = [
     "list_weights",
     "load_state",
     "load_weights",
+    "write_weights",
 ]
 
 BUNDLED = Path(__file__).resolve().parent.parent / "weights"
 SHA256_LENGTH = 64
+UNWRITTEN = "unwritten"
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class WeightsCard:
         model: Name of the network's entry function.
         text: What it does, in a sentence.
         licence: Of the weights, SPDX id.
-        sha256: Of the safetensors file.
+        sha256: Of the safetensors file; ``"unwritten"`` before `write_weights`.
         input_spec: Preprocessing.
         sources: Data sets and teachers with their licences.
         command: The one command that makes these weights again.
@@ -117,6 +120,8 @@ class WeightsCard:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.sha256 == UNWRITTEN:
+            return
         if len(self.sha256) != SHA256_LENGTH or not set(self.sha256) <= set("0123456789abcdef"):
             raise ConfigError(f"card {self.name!r}: sha256 must be 64 hex digits.")
 
@@ -248,3 +253,37 @@ def load_weights(
     check_state(module, state, name=name)
     module.load_state_dict(state, strict=True)
     return card
+
+
+def write_weights(
+    module: torch.nn.Module, card: WeightsCard, folder: str | Path
+) -> tuple[WeightsCard, Path]:
+    """Write ``<name>.safetensors`` in half precision, and the card beside it with its hash.
+
+    Args:
+        module: Whose state is written, on any device.
+        card: Everything but the hash, which is filled in here.
+        folder: Made if absent.
+
+    Returns:
+        The card as written, and the path of the tensors.
+
+    Raises:
+        WriteError: The folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    target = Path(folder) / f"{card.name}.safetensors"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise WriteError(f"cannot make the folder {target.parent}: {err.strerror}.") from err
+    state = {
+        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
+        for name, value in module.state_dict().items()
+    }
+    with atomic_write(target) as stream:
+        stream.write(save(state))
+    written = replace(card, sha256=sha256_of(target))
+    write_config(written, target.with_suffix(".yaml"))
+    return written, target

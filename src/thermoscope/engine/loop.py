@@ -26,7 +26,16 @@ from thermoscope.core.config import config_to_dict
 from thermoscope.core.errors import ConfigError, WriteError
 from thermoscope.engine.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
-__all__ = ["Batch", "FitResult", "Gather", "LoopConfig", "Task", "fit", "learning_rate_at"]
+__all__ = [
+    "Batch",
+    "FitResult",
+    "Gather",
+    "LoopConfig",
+    "Task",
+    "first_process",
+    "fit",
+    "learning_rate_at",
+]
 
 Batch = dict[str, Tensor]
 Gather = Callable[[Tensor], Tensor]
@@ -189,6 +198,12 @@ def _fabric(config: LoopConfig) -> Fabric:
     )
 
 
+def first_process() -> bool:
+    """Whether this process writes what is written once."""
+    several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return not several or torch.distributed.get_rank() == 0
+
+
 class _Batches(Dataset[Batch]):
     """Step number to batch, for the loader's worker processes."""
 
@@ -225,7 +240,7 @@ class _Run:
     def _gather(self, rows: Tensor) -> Tensor:
         if self.fabric.world_size == 1:
             return rows
-        joined = self.fabric.all_gather(rows, sync_grads=True)
+        joined = self.fabric.all_gather(rows, sync_grads=rows.is_floating_point())
         return joined.flatten(0, 1) if isinstance(joined, Tensor) else rows
 
     def restore(self, *, resume: bool) -> int:
@@ -254,7 +269,7 @@ class _Run:
             losses = self._update(step, batch)
             last = step + 1 == self.config.steps
             if (step + 1) % self.config.log_every == 0 or last:
-                row = {"step": float(step + 1), **{k: float(v) for k, v in losses.items()}}
+                row = {"step": float(step + 1), **self._means(losses)}
                 row["seconds"] = time.perf_counter() - clock
                 history.append(row)
                 self._log(row)
@@ -282,7 +297,7 @@ class _Run:
         losses: dict[str, Tensor] = self.model(batch)
         if not torch.isfinite(losses["loss"]):
             raise ConfigError(
-                f"the loss is {float(losses['loss'])} at step {step}. Lower learning_rate, raise "
+                f"the loss is {losses['loss'].item()} at step {step}. Lower learning_rate, raise "
                 "warmup_steps, or use precision='32-true'."
             )
         self.fabric.backward(losses["loss"])
@@ -292,6 +307,14 @@ class _Run:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return {name: value.detach() for name, value in losses.items()}
+
+    def _means(self, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Over all processes."""
+        names = sorted(losses)
+        values = torch.stack([losses[n].float().to(self.fabric.device) for n in names])
+        joined = self.fabric.all_reduce(values, reduce_op="mean")
+        means = joined if isinstance(joined, Tensor) else values
+        return dict(zip(names, means.tolist(), strict=True))
 
     def _log(self, row: dict[str, float]) -> None:
         if not self.fabric.is_global_zero:

@@ -30,7 +30,7 @@ from thermoscope.models.prepare import IMAGENET_MEAN, IMAGENET_STD
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Teacher", "list_teachers", "load_teacher"]
+__all__ = ["Teacher", "list_teachers", "load_teacher", "packaged_file", "teacher_licence"]
 
 _HUB = {
     "dinov2_small": "facebook/dinov2-small",
@@ -45,6 +45,13 @@ OFFLINE = ("dinov2_small_offline", "efficientnet_lite0_offline")
 def list_teachers() -> list[str]:
     """Names that `load_teacher` takes besides the path of a folder."""
     return sorted([*_HUB, *OFFLINE])
+
+
+def teacher_licence(name: str) -> str:
+    """SPDX id of the licence that the teacher's weights were published under, or ``"unstated"``."""
+    if name in _HUB:
+        return "Apache-2.0"
+    return "MIT" if name == "dinov2_small_offline" else "unstated"
 
 
 class Teacher(nn.Module):
@@ -68,6 +75,7 @@ class Teacher(nn.Module):
         self.width, self.layers = network.width, network.layers
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        self.train(False)
 
     def train(self, mode: bool = True) -> Teacher:
         """A teacher stays in eval mode, whatever its owner does."""
@@ -109,7 +117,13 @@ def load_teacher(name: str) -> Teacher:
     raise UnknownNameError("teacher", name, list_teachers())
 
 
-def _packaged(package: str, suffix: str) -> Path:
+def packaged_file(package: str, suffix: str) -> Path:
+    """The file ending in `suffix` that an installed package carries.
+
+    Raises:
+        MissingDependencyError: The package is not installed.
+        ReadError: It is, without such a file.
+    """
     try:
         files = distribution(package).files or []
     except PackageNotFoundError as err:
@@ -123,7 +137,7 @@ def _packaged(package: str, suffix: str) -> Path:
 
 
 def _efficientnet_from_package() -> EfficientNetLite0:
-    path = _packaged(EFFICIENTNET_PACKAGE, ".pth")
+    path = packaged_file(EFFICIENTNET_PACKAGE, ".pth")
     state = torch.load(path, map_location="cpu", weights_only=True)
     network = EfficientNetLite0()
     network.load_published(state)
@@ -137,7 +151,7 @@ def _dinov2_from_package() -> AnyThermal:
         raise MissingDependencyError(
             "onnx", extra="teachers", purpose="this offline teacher"
         ) from err
-    path = _packaged(DINO_PACKAGE, "vit_s_focus.onnx")
+    path = packaged_file(DINO_PACKAGE, "vit_s_focus.onnx")
     network = AnyThermal("small")
     state = _state_of_graph(onnx.load(path).graph, network.width)
     check_state(network, state, name=f"{DINO_PACKAGE}:{path.name}")

@@ -14,14 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError
-from thermoscope.engine.loop import Batch, Gather, LoopConfig
+from thermoscope.core.weights import (
+    UNWRITTEN,
+    InputSpec,
+    TrainingSource,
+    WeightsCard,
+    write_weights,
+)
+from thermoscope.data.catalogue import dataset_info
+from thermoscope.engine.loop import Batch, FitResult, Gather, LoopConfig, first_process, fit
 from thermoscope.layers.lora import add_lora, merge_lora
 from thermoscope.losses.distill import (
     collapse_statistics,
@@ -30,10 +40,12 @@ from thermoscope.losses.distill import (
     patch_info_nce,
 )
 from thermoscope.models.anythermal import AnyThermal, Features
-from thermoscope.models.teachers import Teacher
+from thermoscope.models.prepare import IMAGENET_MEAN, IMAGENET_STD
+from thermoscope.models.teachers import Teacher, load_teacher, teacher_licence
+from thermoscope.recipes.pair_sources import PairSource, load_pairs
 from thermoscope.recipes.pair_views import Pair, ViewConfig, random_view
 
-__all__ = ["PRESETS", "DistillConfig", "DistillTask"]
+__all__ = ["PRESETS", "DistillConfig", "DistillTask", "run"]
 
 Tokens = Literal["cls", "mean"]
 
@@ -64,6 +76,8 @@ class DistillConfig:
         lora_rank: Rank of the updates.
         layer_decay: Learning rate of each block relative to the next one.
         views: Crops and photometric changes; ignored for the teacher's colours.
+        sources: Pairs to learn from.
+        name: Of the weights.
         loop: Steps, optimiser, devices.
     """
 
@@ -85,11 +99,13 @@ class DistillConfig:
     lora_rank: int = 16
     layer_decay: float = 0.9
     views: ViewConfig = field(default_factory=ViewConfig)
+    sources: tuple[PairSource, ...] = (PairSource("msrs"), PairSource("roadscene"))
+    name: str = "anythermal_small"
     loop: LoopConfig = field(default_factory=LoopConfig)
 
 
 _UNCHANGED = ViewConfig(
-    scale=(0.3, 0.3),
+    scale=(0.47, 0.47),  # 308 x 504 of 512 x 640 px
     aspect=1.0,
     flip=0.0,
     polarity=0.0,
@@ -99,6 +115,20 @@ _UNCHANGED = ViewConfig(
     darkness=0.0,
 )
 PRESETS: dict[str, DistillConfig] = {
+    "small": DistillConfig(
+        patch_weight=0.5,
+        patch_nce_weight=0.3,
+        views=ViewConfig(size_px=(168, 168), misalign=0.12),
+        sources=(
+            PairSource("msrs"),
+            PairSource("roadscene"),
+            PairSource("scenes", count=800),
+            PairSource("scenes", count=240, visits=2, seed=7),
+        ),
+        loop=LoopConfig(
+            steps=400, batch_size=32, learning_rate=1e-4, warmup_steps=40, precision="bf16-mixed"
+        ),
+    ),
     "paper": DistillConfig(
         teacher="dinov2_base",
         blocks=0,
@@ -122,12 +152,6 @@ PRESETS: dict[str, DistillConfig] = {
             warmup_steps=0,
             gradient_clip=0.0,
             seed=42,
-        ),
-    ),
-    "small": DistillConfig(
-        views=ViewConfig(size_px=(168, 168)),
-        loop=LoopConfig(
-            steps=800, batch_size=32, learning_rate=1e-4, warmup_steps=40, precision="bf16-mixed"
         ),
     ),
     "tiny": DistillConfig(
@@ -222,11 +246,13 @@ class DistillTask:
     def _row(self, step: int, place: int, index: int) -> dict[str, np.ndarray]:
         pair = self.pairs[index]
         rng = np.random.default_rng([self.config.loop.seed, step, 2, place])
-        clean, rgb, thermal = random_view(pair, self.config.views, rng)
+        views = random_view(pair, self.config.views, rng)
+        moved = {"clean_rgb": views.clean_rgb} if self.config.views.misalign else {}
         return {
-            "clean": clean,
-            "rgb": rgb,
-            "thermal": thermal,
+            **moved,
+            "clean": views.clean,
+            "rgb": views.rgb,
+            "thermal": views.thermal,
             "aligned": np.float32(pair.aligned),
             "source": np.int64(self.source_ids[pair.source]),
             "index": np.int64(pair.index),
@@ -246,7 +272,10 @@ class DistillTask:
         parts = {
             "contrast": config.contrast_weight * self._contrast(thermal, partner, batch, gather)
         }
-        parts.update(self._dense(thermal.grid, rgb.grid, target.grid, batch["aligned"], own_rgb))
+        parts.update(self._dense(thermal.grid, target.grid, batch["aligned"]))
+        if config.anchor_weight and own_rgb:
+            goal = self._target(batch["clean_rgb"]) if "clean_rgb" in batch else target
+            parts["anchor"] = config.anchor_weight * patch_cosine(rgb.grid, goal.grid)
         signs = collapse_statistics(thermal.cls) if len(thermal.cls) > 1 else {}
         monitors = {f"thermal_{k}": torch.tensor(v) for k, v in signs.items()}
         return {"loss": torch.stack(list(parts.values())).sum(), **parts, **monitors}
@@ -299,9 +328,7 @@ class DistillTask:
         start = number * self.student.width
         return self.queue.filled()[:, start : start + self.student.width]
 
-    def _dense(
-        self, thermal: Tensor, rgb: Tensor, target: Tensor, aligned: Tensor, own_rgb: bool
-    ) -> dict[str, Tensor]:
+    def _dense(self, thermal: Tensor, target: Tensor, aligned: Tensor) -> dict[str, Tensor]:
         config = self.config
         parts = {}
         if config.patch_weight:
@@ -309,8 +336,6 @@ class DistillTask:
         if config.patch_nce_weight:
             nce = patch_info_nce(thermal.float(), target.float(), weight=aligned)
             parts["patch_nce"] = config.patch_nce_weight * nce
-        if config.anchor_weight and own_rgb:
-            parts["anchor"] = config.anchor_weight * patch_cosine(rgb, target)
         return parts
 
     def scores(self) -> dict[str, float]:
@@ -342,3 +367,74 @@ class _Queue(nn.Module):
         kept = torch.cat((rows.to(self.rows), self.rows))[: len(self.rows)]
         self.rows.copy_(kept)
         self.count += len(rows)
+
+
+def run(config: DistillConfig, out: Path) -> FitResult:
+    """Distil, and write weights with their card into `out`.
+
+    Raises:
+        UnknownNameError: No such teacher or data set.
+        MissingDependencyError: The teacher's package is not installed.
+        DatasetNotFoundError: A data set is not where the config says.
+        ConfigError: Settings that do not fit.
+        WriteError: `out` cannot be written.
+    """
+    teacher = load_teacher(config.teacher)
+    if not isinstance(teacher.network, AnyThermal):
+        raise ConfigError(
+            f"{config.teacher!r} is no vision transformer, and the student is a copy of its "
+            "teacher. Choose a DINOv2."
+        )
+    pairs = [pair for source in config.sources for pair in load_pairs(source, cache=out / "scenes")]
+    task = DistillTask(config, teacher.network.shortened(config.blocks), teacher, pairs)
+    out.mkdir(parents=True, exist_ok=True)
+    write_config(config, out / "config.yaml")
+    result = fit(task, config.loop, out)
+    if first_process():
+        write_weights(task.finished(), _card(config, task, result), out)
+    return result
+
+
+def _card(config: DistillConfig, task: DistillTask, result: FitResult) -> WeightsCard:
+    counts = {name: len(indices) for name, indices in task.by_source.items()}
+    listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
+    sources = [
+        TrainingSource(source.data, _licence_of(source.data), "distillation")
+        for source in config.sources
+    ]
+    return WeightsCard(
+        name=config.name,
+        model="anythermal",
+        text="Encoder of thermal and colour pictures, for places, classes, depth and features.",
+        licence="Apache-2.0",
+        sha256=UNWRITTEN,
+        input_spec=InputSpec(
+            "counts",
+            tone={"method": "percentile", "low_percent": 1.0, "high_percent": 99.0},
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+            size_multiple_px=task.student.patch_px,
+        ),
+        sources=(
+            TrainingSource(config.teacher, teacher_licence(config.teacher), "teacher"),
+            *dict.fromkeys(sources),
+        ),
+        command=f"thermoscope train distill_anythermal {_choice(config)} --out runs/{config.name}",
+        seed=config.loop.seed,
+        scores={
+            k: round(v, 4) for k, v in result.history[-1].items() if k not in ("step", "seconds")
+        },
+        protocol=f"Training losses of the last step, on {listed} pairs. Retrieval and transfer: "
+        "docs/papers/anythermal.md.",
+        arguments={"size": task.student.size, "blocks": task.student.layers},
+    )
+
+
+def _choice(config: DistillConfig) -> str:
+    """Flags that make this config again."""
+    names = [name for name, preset in PRESETS.items() if preset == config]
+    return f"--preset {names[0]}" if names else "--config config.yaml"
+
+
+def _licence_of(data: str) -> str:
+    return "Apache-2.0" if data == "scenes" else dataset_info(data).licence

@@ -17,7 +17,7 @@ from thermoscope.core.errors import ConfigError, UnitError
 from thermoscope.core.sample import Sample
 from thermoscope.sensor.tone import to_network_input
 
-__all__ = ["Pair", "ViewConfig", "as_pair", "pairs_of", "random_view", "whole_view"]
+__all__ = ["Pair", "ViewConfig", "Views", "as_pair", "pairs_of", "random_view", "whole_view"]
 
 STORED_PX = 480  # longer side in memory: views are cut from this
 Plane = NDArray[np.float32]
@@ -61,6 +61,9 @@ class ViewConfig:
         rgb_as_thermal: Probability that the thermal view is made of the colour one: grey, through
             a random curve that need not be monotone. A second source of cross-band pairs.
         darkness: Probability that the colour view is dimmed towards night.
+        misalign: Largest difference of the colour window from the thermal one, as a share of its
+            size: shift, and the same for scale. 0 for the same window. Places seen twice are never
+            seen from one point.
     """
 
     size_px: tuple[int, int] = (224, 224)
@@ -73,6 +76,7 @@ class ViewConfig:
     noise: float = 0.04
     rgb_as_thermal: float = 0.0
     darkness: float = 0.1
+    misalign: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.scale[0] <= self.scale[1] <= 1 or self.aspect < 1:
@@ -126,24 +130,59 @@ def _planes(values: NDArray[Any]) -> Plane:
     return np.ascontiguousarray(values.transpose(2, 0, 1), dtype=np.float32)
 
 
-def random_view(
-    pair: Pair, config: ViewConfig, rng: np.random.Generator
-) -> tuple[Plane, Plane, Plane]:
-    """The same random window of both bands, each with its own photometric changes.
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Windows of one pair, (3, H, W) float32 in [0, 1] each.
 
-    Returns:
-        Three (3, H, W) float32 planes in [0, 1]: the colour window unchanged (for a teacher), the
-        colour window changed, the thermal window changed.
+    Attributes:
+        thermal: Photometrically changed.
+        rgb: Another or the same window in colour, photometrically changed.
+        clean: Colour in the window of `thermal`, unchanged: what a teacher sees in its place.
+        clean_rgb: Colour in the window of `rgb`, unchanged.
     """
+
+    thermal: Plane
+    rgb: Plane
+    clean: Plane
+    clean_rgb: Plane
+
+
+def random_view(pair: Pair, config: ViewConfig, rng: np.random.Generator) -> Views:
+    """A random window of both bands, each with its own photometric changes."""
     window = _window(pair.thermal.shape, config, rng)
     flipped = rng.random() < config.flip
-    rgb = _cut(pair.rgb, window, config.size_px, flipped)
+    clean = _cut(pair.rgb, window, config.size_px, flipped)
     if rng.random() < config.rgb_as_thermal:
-        thermal = _pseudo_thermal(rgb, rng)
+        thermal = _pseudo_thermal(clean, rng)
     else:
         thermal = _cut(pair.thermal, window, config.size_px, flipped)
-    changed = _colour_changes(rgb, config, rng)
-    return _planes(rgb), _planes(changed), _planes(_thermal_changes(thermal, config, rng))
+    rgb = clean
+    if config.misalign:
+        near = _moved(window, pair.thermal.shape, config.misalign, rng)
+        rgb = _cut(pair.rgb, near, config.size_px, flipped)
+    return Views(
+        thermal=_planes(_thermal_changes(thermal, config, rng)),
+        rgb=_planes(_colour_changes(rgb, config, rng)),
+        clean=_planes(clean),
+        clean_rgb=_planes(rgb),
+    )
+
+
+def _moved(
+    window: tuple[int, int, int, int],
+    shape: Sequence[int],
+    amount: float,
+    rng: np.random.Generator,
+) -> tuple[int, int, int, int]:
+    """A window near `window`, within the picture."""
+    top, bottom, left, right = window
+    growth = np.exp(rng.uniform(-amount, amount))
+    h = int(np.clip(round((bottom - top) * growth), 14, shape[0]))
+    w = int(np.clip(round((right - left) * growth), 14, shape[1]))
+    down, across = rng.uniform(-amount, amount, 2) * (h, w)
+    new_top = int(np.clip(round((top + bottom - h) / 2 + down), 0, shape[0] - h))
+    new_left = int(np.clip(round((left + right - w) / 2 + across), 0, shape[1] - w))
+    return new_top, new_top + h, new_left, new_left + w
 
 
 def _window(

@@ -1,0 +1,1 @@
+"""Scores: numbers that compare a result with the truth, edges stated."""
