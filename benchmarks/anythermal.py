@@ -30,9 +30,9 @@ import torch
 from torch.nn import functional
 
 from thermoscope.core.files import data_folder
+from thermoscope.layers.pooling import make_pooling
 from thermoscope.metrics.retrieval import bootstrap_interval, recall_at_k
 from thermoscope.models.anythermal import AnyThermal, Features
-from thermoscope.models.descriptors import pooled
 from thermoscope.models.load import load_model
 from thermoscope.models.prepare import IMAGENET_MEAN, IMAGENET_STD
 from thermoscope.models.teachers import load_teacher
@@ -72,7 +72,9 @@ class Encoder:
 
     def descriptors(self, images: np.ndarray) -> torch.Tensor:
         """(N, D) of unit length."""
-        return pooled(self.features(images), self.pooling)
+        found = self.features(images)
+        with torch.inference_mode():
+            return make_pooling(self.pooling, self.network.width)(found.cls, found.grid)
 
 
 def encoder(name: str, weights: Path | None) -> Encoder:

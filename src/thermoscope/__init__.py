@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from thermoscope.io.read import read
     from thermoscope.io.sequence import open_sequence
     from thermoscope.io.thermal_image import ThermalImage
+    from thermoscope.models.load import list_models, load_model
 
 __version__ = VERSION
 
@@ -30,7 +31,9 @@ __all__ = [
     "ThermalImage",
     "ThermoscopeError",
     "list_datasets",
+    "list_models",
     "list_weights",
+    "load_model",
     "open_sequence",
     "read",
 ]
@@ -40,7 +43,9 @@ _HOME = {
     "ThermalImage": "io.thermal_image",
     "ThermoscopeError": "core.errors",
     "list_datasets": "data.catalogue",
+    "list_models": "models.load",
     "list_weights": "core.weights",
+    "load_model": "models.load",
     "open_sequence": "io.sequence",
     "read": "io.read",
 }

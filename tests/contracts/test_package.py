@@ -19,7 +19,9 @@ PUBLIC_NAMES = [
     "ThermalImage",
     "ThermoscopeError",
     "list_datasets",
+    "list_models",
     "list_weights",
+    "load_model",
     "open_sequence",
     "read",
 ]

@@ -33,6 +33,8 @@ class TestReader:
     def test_errors(self):
         with pytest.raises(ConfigError, match="at least 14"):
             FeatureReader(AnyThermal.tiny(), side_px=13)
+        with pytest.raises(ConfigError, match="must be trained"):
+            FeatureReader(AnyThermal.tiny(), pooling="salad")
         with pytest.raises(ConfigError, match="no backbone"):
             FeatureReader("anythermal_small")
 

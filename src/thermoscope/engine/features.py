@@ -14,8 +14,8 @@ from thermoscope.core.errors import ConfigError, MissingDependencyError, ShapeEr
 from thermoscope.core.files import atomic_write
 from thermoscope.core.weights import InputSpec
 from thermoscope.io.thermal_image import ThermalImage
+from thermoscope.layers.pooling import PoolingKind, make_pooling
 from thermoscope.models.anythermal import AnyThermal
-from thermoscope.models.descriptors import Pooling, pooled
 from thermoscope.models.prepare import IMAGENET_MEAN, IMAGENET_STD, Modality, network_input
 
 __all__ = ["FeatureReader", "component_pictures", "write_features"]
@@ -34,7 +34,8 @@ class FeatureReader:
         side_px: Height and width that frames are scaled to; rounded down to a multiple of 14.
 
     Raises:
-        ConfigError: `side_px` is under one patch, or the network is no backbone.
+        ConfigError: `side_px` is under one patch, the network is no backbone, or the pooling is
+            unknown or must be trained.
     """
 
     def __init__(
@@ -42,14 +43,17 @@ class FeatureReader:
         network: AnyThermal,
         *,
         modality: Modality = "thermal",
-        pooling: Pooling = "cls_mean",
+        pooling: PoolingKind = "cls_mean",
         side_px: int = 224,
     ) -> None:
         if not isinstance(network, AnyThermal):
             raise ConfigError(f"{type(network).__name__} is no backbone. Choose anythermal_small.")
         if side_px < network.patch_px:
             raise ConfigError(f"side_px must be at least {network.patch_px}, got {side_px}.")
-        self.network, self.modality, self.pooling = network, modality, pooling
+        if pooling == "salad":
+            raise ConfigError("salad must be trained: use the place verb. Choose cls or cls_mean.")
+        self.network, self.modality = network, modality
+        self.pooling = make_pooling(pooling, network.width)
         self.side_px = side_px
         self.spec = network.card.input_spec if network.card else plain_spec(network)
 
@@ -65,7 +69,7 @@ class FeatureReader:
             image, self.spec, modality=self.modality, size_px=(self.side_px, self.side_px)
         )
         found = self.network(prepared.images)
-        descriptor = pooled(found, self.pooling)[0].numpy()
+        descriptor = self.pooling(found.cls, found.grid)[0].numpy()
         return np.asarray(descriptor), np.asarray(found.grid[0].float().numpy())
 
 
