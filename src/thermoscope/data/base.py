@@ -185,12 +185,19 @@ class Readers:
 
 READERS = Readers(
     {
+        "boson_night": "thermoscope.data.boson_night:boson_night",
+        "cart": "thermoscope.data.cart:cart",
+        "cats": "thermoscope.data.cats:CATS",
+        "firestereo": "thermoscope.data.firestereo:FIReStereo",
         "freiburg": "thermoscope.data.freiburg:freiburg",
         "mfnet": "thermoscope.data.mfnet:mfnet",
         "ms2": "thermoscope.data.ms2:ms2",
+        "odombeyondvision": "thermoscope.data.odombeyondvision:odombeyondvision",
         "pairs": "thermoscope.data.pairs:pairs",
         "scenes": "thermoscope.data.scenes_reader:scenes",
+        "sthereo": "thermoscope.data.sthereo:sthereo",
         "tartanrgbt": "thermoscope.data.tartanrgbt:tartanrgbt",
+        "vivid": "thermoscope.data.vivid:vivid",
         "msrs": "thermoscope.data.real_pairs:msrs",
         "roadscene": "thermoscope.data.real_pairs:roadscene",
         "llvip": "thermoscope.data.real_pairs:llvip",

@@ -37,6 +37,13 @@ class DatasetInfo:
     source: str
     note: str = ""
 
+    @property
+    def readable(self) -> bool:
+        """Whether there is a reader: ``READERS.get(name)``."""
+        from thermoscope.data.base import READERS
+
+        return self.name in READERS
+
     def licensed(self) -> Licensed:
         """The entry that the licence gate takes."""
         return Licensed(self.name, "data set", self.licence, self.note)
@@ -256,12 +263,17 @@ def datasets_page() -> str:
         "you publish anything made from it. Non-commercial sources need `--allow nc` in commands",
         "that would use them, and never enter the weights that are shipped.",
         "",
-        "| name | data set | content | for | licence | terms | source | note |",
-        "|---|---|---|---|---|---|---|---|",
+        "Where `reader` says yes, `READERS.get(NAME)(folder, split=...)` of",
+        "`thermoscope.data.base` lists the files and decodes a sample when asked, and",
+        "`thermoscope datasets stats NAME --root DIR` counts what a folder holds. Your own pairs",
+        "go by the name `pairs`: two folders whose files share stems, or a `pairs.csv`.",
+        "",
+        "| name | data set | content | for | reader | licence | terms | source | note |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{d.name}` | {d.title} | {d.content} | {d.tasks} | {d.licence} "
-        f"| {terms_of(d.licence)} | {d.source} | {d.note or '-'} |"
+        f"| `{d.name}` | {d.title} | {d.content} | {d.tasks} | {'yes' if d.readable else '-'} "
+        f"| {d.licence} | {terms_of(d.licence)} | {d.source} | {d.note or '-'} |"
         for d in (_BY_NAME[n] for n in list_datasets())
     ]
     return "\n".join([*lines, ""])
