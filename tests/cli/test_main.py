@@ -31,7 +31,13 @@ def test_debug_shows_the_traceback():
         main(["inof", "--debug"])
 
 
-COMMANDS = {verb: [verb] for verb in VERBS} | {"scenes": ["scenes", "render"]}
+COMMANDS = {verb: [verb] for verb in VERBS} | {
+    "scenes": ["scenes", "render"],
+    "place": ["place", "query"],
+    "train": ["train", "distill_anythermal"],
+    "eval": ["eval", "depth"],
+    "stereo": ["stereo", "left.png"],
+}
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))

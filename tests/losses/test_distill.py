@@ -77,11 +77,19 @@ class TestPatchLosses:
     def test_weight_zero_leaves_a_picture_out(self):
         g = self.grid()
         mixed = torch.stack((g[0], -g[1]))
-        assert patch_cosine(mixed, g, weight=torch.tensor([1.0, 0.0])).item() == pytest.approx(
-            0, abs=1e-5
-        )
-        assert patch_cosine(mixed, g, weight=torch.zeros(2)).item() == 0
-        assert patch_info_nce(mixed, g, weight=torch.zeros(2)).item() == 0
+        first = torch.tensor([1.0, 0.0])[:, None, None]
+        assert patch_cosine(mixed, g, weight=first).item() == pytest.approx(0, abs=1e-5)
+        assert patch_cosine(mixed, g, weight=first * 0).item() == 0
+        assert patch_info_nce(mixed, g, weight=first * 0).item() == 0
+
+    def test_patches_of_weight_zero_are_neither_asked_nor_wrong_answers(self):
+        g = self.grid()[:1]
+        twin = g.clone()
+        twin[..., 3, 4] = twin[..., 0, 0]  # two places that look alike, far apart
+        seen = torch.ones(1, 4, 5)
+        seen[0, 3, 4] = 0
+        both = patch_info_nce(twin, twin, temperature=0.01)
+        assert patch_info_nce(twin, twin, temperature=0.01, weight=seen) < 0.2 * both
 
     def test_shifted_patches_are_punished(self):
         g = self.grid()

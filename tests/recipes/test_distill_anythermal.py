@@ -7,6 +7,7 @@ from tests.fakes.distill_run import small_pairs, small_task
 
 from thermoscope.core.errors import ConfigError, UnitError
 from thermoscope.engine.loop import fit
+from thermoscope.losses.distill import resampled
 from thermoscope.models.anythermal import AnyThermal
 from thermoscope.models.teachers import Teacher
 from thermoscope.recipes.distill_anythermal import PRESETS, DistillTask
@@ -62,6 +63,19 @@ class TestViews:
             moved.append(abs(gap))
             assert abs(gap) < 0.35 * height * 0.55
         assert max(moved) > 2
+
+    def test_warp_leads_from_the_thermal_to_the_colour_window(self):
+        rows, columns = np.mgrid[:96, :128]
+        code = np.stack((rows * 2, columns * 1.9, rows * 0), axis=2).astype(np.uint8)
+        pair = Pair(code, code[:, :, 0], "a", 0)
+        config = replace(PLAIN, size_px=(56, 56), scale=(0.3, 0.6), misalign=0.25, flip=0.5)
+        for seed in range(8):
+            views = random_view(pair, config, np.random.default_rng(seed))
+            warp = torch.from_numpy(views.warp)[None]
+            found, inside = resampled(torch.from_numpy(views.clean_rgb)[None], warp, (56, 56))
+            gap = (found[0, :2] - torch.from_numpy(views.clean[:2])).abs().amax(dim=0)
+            assert float((gap * inside[0]).max()) * 255 < 4
+            assert 0.4 < float(inside.mean()) <= 1
 
     def test_extreme_changes_stay_in_range(self):
         config = ViewConfig(size_px=(28, 28), tone=3, noise=0.5, blur=1, darkness=1, polarity=0.5)
@@ -120,7 +134,7 @@ class TestTask:
         task = small_task()
         whole = task.batch(3, 0, 1)
         halves = [task.batch(3, rank, 2) for rank in range(2)]
-        for name in ("thermal", "rgb", "clean"):
+        for name in ("thermal", "rgb", "clean_rgb", "warp"):
             assert torch.equal(whole[name], torch.cat([h[name] for h in halves]))
         assert not torch.equal(whole["thermal"], task.batch(4, 0, 1)["thermal"])
 
@@ -176,6 +190,15 @@ class TestTask:
         fit(task, task.config.loop, tmp_path)
         assert not task.teacher.training
         assert all(torch.equal(v, before[k]) for k, v in task.teacher.state_dict().items())
+
+    def test_scores_find_partners_among_all(self):
+        pairs = small_pairs(6)
+        grey = [replace(p, rgb=np.repeat(p.thermal[:, :, None], 3, axis=2)) for p in pairs]
+        teacher = Teacher(AnyThermal.tiny(), name="tiny")
+        task = DistillTask(PRESETS["tiny"], AnyThermal.tiny(), teacher, pairs, grey)
+        assert task.scores() == {"recall_at_1": 1.0, "recall_at_5": 1.0, "recall_at_10": 1.0}
+        assert task.student.training
+        assert small_task().scores() == {}
 
     def test_presets_are_what_they_say(self):
         paper = PRESETS["paper"]

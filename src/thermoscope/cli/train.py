@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
 import tyro
 
 from thermoscope.cli.arguments import print_json, print_table
@@ -57,7 +58,9 @@ def main(words: Sequence[str]) -> int:
         default=default,
         prog=f"thermoscope train {recipe.name} --out OUT",
         config=flags,
-        description=f"presets: {', '.join(recipe.presets)}",
+        description=f"Makes {RECIPES[recipe.name]}. Besides the options below: --out DIR "
+        "(needed), --preset NAME, --config FILE, --json. Presets: "
+        f"{', '.join(recipe.presets)}.",
     )
     result = recipe.run(config, arguments.out)
     summary = {"steps": result.steps, "seconds": round(result.seconds, 1), **result.scores}

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from thermoscope.core.errors import ConfigError, ShapeError
 
-__all__ = ["collapse_statistics", "info_nce", "patch_cosine", "patch_info_nce"]
+__all__ = ["collapse_statistics", "info_nce", "patch_cosine", "patch_info_nce", "resampled"]
 
 ACTIVE_STD = 1e-3
 
@@ -78,8 +78,8 @@ def patch_cosine(student: Tensor, teacher: Tensor, *, weight: Tensor | None = No
     Args:
         student: (B, C, h, w).
         teacher: (B, C, h, w).
-        weight: (B,) share of each picture, such as 0 for a pair that is not aligned; all 1 if
-            None.
+        weight: (B, h, w) or (B, 1, 1) share of each patch, such as 0 for pairs that are not
+            aligned; all 1 if None.
 
     Returns:
         Scalar in [0, 2]; 0 if all weights are 0.
@@ -88,8 +88,7 @@ def patch_cosine(student: Tensor, teacher: Tensor, *, weight: Tensor | None = No
         ShapeError: Shapes differ.
     """
     _check_grids(student, teacher)
-    distance = 1 - functional.cosine_similarity(student, teacher, dim=1).mean(dim=(1, 2))
-    return _weighted(distance, weight)
+    return _weighted(1 - functional.cosine_similarity(student, teacher, dim=1), weight)
 
 
 def patch_info_nce(
@@ -107,7 +106,8 @@ def patch_info_nce(
         teacher: (B, C, h, w) of the same scenes, pixel-aligned.
         temperature: Divides cosines, > 0.
         neighbourhood: Patches this near to the right one are neither right nor wrong.
-        weight: (B,) share of each picture; all 1 if None.
+        weight: (B, h, w) or (B, 1, 1) share of each patch, all 1 if None. A patch of weight 0 is
+            neither asked nor a wrong answer.
 
     Returns:
         Scalar; 0 if all weights are 0.
@@ -125,9 +125,34 @@ def patch_info_nce(
     logits = torch.einsum("bcn,bcm->bnm", s, t) / temperature
     near = _near(height, width, neighbourhood).to(logits.device)
     logits = logits.masked_fill(near, -torch.inf)
+    if weight is not None:
+        unseen = (weight.expand(len(s), height, width) == 0).flatten(1)
+        own = torch.eye(height * width, dtype=torch.bool, device=logits.device)
+        logits = logits.masked_fill(unseen[:, None, :] & ~own, -torch.inf)
     target = torch.arange(height * width, device=logits.device).expand(len(s), -1)
     loss = functional.cross_entropy(logits.transpose(1, 2), target, reduction="none")
-    return _weighted(loss.mean(dim=1), weight)
+    return _weighted(loss.reshape(len(s), height, width), weight)
+
+
+def resampled(grid: Tensor, warp: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Features of one window where another window's patches lie.
+
+    Args:
+        grid: (B, C, h, w) of the one window.
+        warp: (B, 2, 2), scale and offset by which x (first row) and y of the other
+            window, from -1 to 1 across it, become those of this one.
+        size: Rows and columns of the other window's grid.
+
+    Returns:
+        (B, C, *size) features, and (B, *size) 1.0 where the place lies inside the one window.
+    """
+    rows, columns = ((2 * torch.arange(n, device=grid.device) + 1) / n - 1 for n in size)
+    x = columns[None, None] * warp[:, 0, 0, None, None] + warp[:, 0, 1, None, None]
+    y = rows[None, :, None] * warp[:, 1, 0, None, None] + warp[:, 1, 1, None, None]
+    places = torch.stack((x.expand(-1, *size), y.expand(-1, *size)), dim=3)
+    inside = (places.abs() <= 1).all(dim=3).float()
+    found = functional.grid_sample(grid, places, padding_mode="border", align_corners=False)
+    return found, inside
 
 
 def _near(height: int, width: int, neighbourhood: int) -> Tensor:
@@ -150,7 +175,8 @@ def _check_grids(student: Tensor, teacher: Tensor) -> None:
 def _weighted(values: Tensor, weight: Tensor | None) -> Tensor:
     if weight is None:
         return values.mean()
-    return (values * weight).sum() / weight.sum().clamp(min=1)
+    share = weight.expand(values.shape)
+    return (values * share).sum() / share.sum().clamp(min=1)
 
 
 @torch.no_grad()

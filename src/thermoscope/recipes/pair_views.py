@@ -139,12 +139,15 @@ class Views:
         rgb: Another or the same window in colour, photometrically changed.
         clean: Colour in the window of `thermal`, unchanged: what a teacher sees in its place.
         clean_rgb: Colour in the window of `rgb`, unchanged.
+        warp: (2, 2) float32: scale and offset by which x (first row) and y of `thermal`, from -1 to
+            1 across the window, become those of `rgb`.
     """
 
     thermal: Plane
     rgb: Plane
     clean: Plane
     clean_rgb: Plane
+    warp: Plane
 
 
 def random_view(pair: Pair, config: ViewConfig, rng: np.random.Generator) -> Views:
@@ -156,7 +159,7 @@ def random_view(pair: Pair, config: ViewConfig, rng: np.random.Generator) -> Vie
         thermal = _pseudo_thermal(clean, rng)
     else:
         thermal = _cut(pair.thermal, window, config.size_px, flipped)
-    rgb = clean
+    rgb, near = clean, window
     if config.misalign:
         near = _moved(window, pair.thermal.shape, config.misalign, rng)
         rgb = _cut(pair.rgb, near, config.size_px, flipped)
@@ -165,7 +168,21 @@ def random_view(pair: Pair, config: ViewConfig, rng: np.random.Generator) -> Vie
         rgb=_planes(_colour_changes(rgb, config, rng)),
         clean=_planes(clean),
         clean_rgb=_planes(rgb),
+        warp=_warp(window, near, flipped),
     )
+
+
+def _warp(
+    window: tuple[int, int, int, int], other: tuple[int, int, int, int], flipped: bool
+) -> Plane:
+    """See `Views.warp`."""
+    rows = []
+    for start, stop in ((2, 3), (0, 1)):
+        length, length_there = window[stop] - window[start], other[stop] - other[start]
+        offset = (2 * (window[start] - other[start]) + length) / length_there - 1
+        mirrored = flipped and start == 2
+        rows.append((length / length_there, -offset if mirrored else offset))
+    return np.array(rows, np.float32)
 
 
 def _moved(

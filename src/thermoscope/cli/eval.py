@@ -1,0 +1,233 @@
+"""``thermoscope eval``: scores of a model on a data set, under a stated protocol."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tyro
+
+from thermoscope.cli.arguments import parse, print_json, print_table, warn
+from thermoscope.cli.progress import progress_bar
+from thermoscope.core.errors import ConfigError
+
+__all__ = ["Arguments", "main"]
+
+M = TypeVar("M")
+MODELS = {
+    "retrieval": "anythermal_small.place",
+    "segmentation": "anythermal_small.segmentation",
+    "depth": "anythermal_small.depth",
+}
+FEW = 50  # rendered frames, where nobody says how many
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Scores of a model on a data set.
+
+    Protocols of segmentation: present, foreground, strict, anythermal; of depth: scale_shift,
+    metric, median, anythermal; of retrieval: pairs, frames, loops, ms2, cart, odombeyondvision. The
+    result names the one used and what it does.
+    """
+
+    task: Annotated[Literal["retrieval", "segmentation", "depth"], tyro.conf.Positional]
+    """What to score."""
+    model: str | None = None
+    """Name of the weights; the shipped ones of the task if not given."""
+    data: str = "scenes"
+    """scenes, folder (your own), or a data set: mfnet, cart, ms2, odombeyondvision, pairs ...
+    (of retrieval: several, comma-separated)."""
+    root: Path | None = None
+    """Folder of the data set; for scenes, where rendered frames are kept."""
+    split: str = "test"
+    """Part of the data set."""
+    protocol: str | None = None
+    """Rules of the score; the first of the task, or the data set's own, if not given."""
+    every: int = 1
+    """Take each so many-th frame (10 on MS2, as published)."""
+    count: int = 0
+    """Largest number of frames, 0 for all; 50 for scenes if not given."""
+    taxonomy: str = "fmb"
+    """Labels of scenes: fine, mfnet, cart, fmb, pst900."""
+    environments: tuple[str, ...] = ()
+    """Of scenes: urban, indoor, offroad, aerial; all if not given."""
+    preset: str = "small"
+    """Rig of scenes."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes in the order of their ids, where the data set does not say."""
+    weights: Path | None = None
+    """Folder with weights of your own; the bundled ones if not given."""
+    longest_px: int | None = None
+    """Scale longer frames down to this for the network; the model's own length if not given."""
+    database: Literal["rgb", "thermal"] = "rgb"
+    """Retrieval: modality of the map."""
+    query: Literal["rgb", "thermal"] = "thermal"
+    """Retrieval: modality of what is looked for."""
+    pooling: Literal["cls", "mean", "cls_mean", "gem"] = "cls_mean"
+    """Retrieval: how the tokens of a bare backbone become one vector."""
+    sequence_length: int = 1
+    """Retrieval: frames that are matched together."""
+    json: bool = False
+    """Print JSON."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the verb; 2 if a frame could not be scored, the others still are."""
+    arguments = parse(Arguments, words, verb="eval")
+    found = _SCORERS[arguments.task](arguments)
+    for failure in found.get("failed", ()):
+        warn(f"{failure['frame']}: {failure['reason']}")
+    named = {"model": arguments.model or MODELS[arguments.task], "data": arguments.data}
+    result = {**named, "split": arguments.split, **found}
+    if arguments.json:
+        print_json(_without_nan(result))
+    else:
+        _show(result)
+    return 2 if found.get("failed") else 0
+
+
+def _segmentation(arguments: Arguments) -> dict[str, Any]:
+    from thermoscope.engine.evaluate_segmentation import evaluate_segmentation
+    from thermoscope.models.dense_heads import ThermalSegmenter
+
+    model = _model(arguments, ThermalSegmenter)
+    frames = _frames(arguments)
+    with progress_bar("eval") as steps:
+        steps.expect(len(frames))
+        return evaluate_segmentation(
+            model,
+            frames,
+            protocol=arguments.protocol or "present",
+            longest_px=arguments.longest_px,
+            progress=steps.done,
+        ).to_dict()
+
+
+def _depth(arguments: Arguments) -> dict[str, Any]:
+    from thermoscope.engine.evaluate_depth import evaluate_depth
+    from thermoscope.models.dense_heads import ThermalDepth
+
+    model = _model(arguments, ThermalDepth)
+    frames = _frames(arguments)
+    with progress_bar("eval") as steps:
+        steps.expect(len(frames))
+        return evaluate_depth(
+            model,
+            frames,
+            protocol=arguments.protocol or "scale_shift",
+            longest_px=arguments.longest_px,
+            progress=steps.done,
+        ).to_dict()
+
+
+def _retrieval(arguments: Arguments) -> dict[str, Any]:
+    from thermoscope.engine.evaluate_retrieval import evaluate_retrieval
+    from thermoscope.engine.place_views import PlaceChoice
+    from thermoscope.models.place import place_model
+
+    model = place_model(
+        arguments.model or MODELS["retrieval"],
+        pooling=arguments.pooling,
+        folder=arguments.weights,
+    )
+    _warn_contaminated(model, arguments)
+    choice = PlaceChoice(
+        data=arguments.data,
+        root=arguments.root,
+        split=arguments.split,
+        every=arguments.every,
+        count=_count(arguments),
+        environments=arguments.environments,
+        preset=arguments.preset,
+    )
+    with progress_bar("eval") as steps:
+        return evaluate_retrieval(
+            model,
+            choice,
+            protocol=arguments.protocol,
+            database=arguments.database,
+            query=arguments.query,
+            sequence_length=arguments.sequence_length,
+            progress=steps.done,
+        ).to_dict()
+
+
+_SCORERS = {"segmentation": _segmentation, "depth": _depth, "retrieval": _retrieval}
+
+
+def _model(arguments: Arguments, kind: type[M]) -> M:
+    """The model asked for, if it is of the kind that the task needs."""
+    from thermoscope.models.load import load_model
+
+    name = arguments.model or MODELS[arguments.task]
+    model = load_model(name, folder=arguments.weights)
+    if not isinstance(model, kind):
+        raise ConfigError(
+            f"{name!r} is a {type(model).__name__}: it cannot be scored on {arguments.task}. "
+            "Choose another --model."
+        )
+    _warn_contaminated(model, arguments)
+    return model
+
+
+def _warn_contaminated(model: Any, arguments: Arguments) -> None:
+    from thermoscope.engine.contamination import contamination
+
+    for card in (model.card, model.backbone.card):
+        for data in arguments.data.split(","):
+            if warning := contamination(card, data):
+                warn(warning)
+                return
+
+
+def _count(arguments: Arguments) -> int:
+    return arguments.count or (FEW if arguments.data == "scenes" else 0)
+
+
+def _frames(arguments: Arguments) -> Any:
+    from thermoscope.engine.labelled_frames import FrameChoice, open_frames
+
+    return open_frames(
+        FrameChoice(
+            data=arguments.data,
+            root=arguments.root,
+            split=arguments.split,
+            every=arguments.every,
+            count=_count(arguments),
+            environments=arguments.environments,
+            preset=arguments.preset,
+            classes=arguments.classes,
+            taxonomy=arguments.taxonomy,
+        ),
+        truth="labels" if arguments.task == "segmentation" else "depth",
+    )
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no nan: null says that there is no score."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _show(result: dict[str, Any]) -> None:
+    tables = {key: value for key, value in result.items() if isinstance(value, dict)}
+    rows = result.get("rows", [])
+    plain = [k for k in result if k not in tables and k not in ("failed", "rows")]
+    print_table(("what", "value"), [(key, _text(result[key])) for key in plain])
+    for key, table in tables.items():
+        print_table((key, ""), [(name, _text(value)) for name, value in table.items()])
+    if rows:
+        print_table(list(rows[0]), [[_text(value) for value in row.values()] for row in rows])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if math.isnan(value) else f"{value:.4g}"
+    return ", ".join(map(str, value)) or "-" if isinstance(value, (list, tuple)) else str(value)

@@ -1,0 +1,456 @@
+"""Train a stereo network on rendered pairs, pairs of real texture, and a teacher's answers.
+
+    thermoscope train thermostereort --preset teacher --out runs/teacher
+    thermoscope train thermostereort --preset fast --teacher runs/teacher --out runs/fast
+
+Presets: ``fast`` and ``base`` made the shipped weights; ``teacher`` is the iterating network that
+teaches them; ``sparse`` learns from 4 % of the pixels and a teacher, as with a lidar; ``tiny`` runs
+in seconds. What is NOT here: the network (`thermoscope.models.thermostereort`), pairs on disk
+(`thermoscope.recipes.stereo_store`).
+
+Differs from the paper in: everything it does not state, which is most of its training.
+Source: Hu et al., ThermoStereoRT, ICRA 2025, arXiv 2504.07418 (sparse truth, dense teacher).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from thermoscope.core.checks import check_in_range
+from thermoscope.core.config import write_config
+from thermoscope.core.errors import ConfigError
+from thermoscope.core.files import data_folder
+from thermoscope.core.weights import UNWRITTEN, TrainingSource, WeightsCard, write_weights
+from thermoscope.data.stereo_augment import (
+    StereoAugmentation,
+    StereoPairViews,
+    augment,
+    crop,
+)
+from thermoscope.engine.loop import Batch, FitResult, Gather, LoopConfig, first_process, fit
+from thermoscope.losses.stereo import stereo_losses
+from thermoscope.metrics.stereo import mean_stereo_scores, stereo_scores
+from thermoscope.models.load import load_model
+from thermoscope.models.stereo_teacher import StereoTeacher
+from thermoscope.models.thermostereort import (
+    SIZE_MULTIPLE_PX,
+    SIZES,
+    ThermoStereoRT,
+)
+from thermoscope.recipes.stereo_store import StereoStore, sparse_truth
+from thermoscope.synthetic.cache import fingerprint
+from thermoscope.synthetic.dataset import RENDERER, Scenes
+from thermoscope.synthetic.retexture import Retextured
+from thermoscope.synthetic.scenes import ENVIRONMENTS
+
+__all__ = ["PRESETS", "StereoConfig", "StereoData", "StereoTask", "run"]
+
+
+@dataclass(frozen=True)
+class StereoData:
+    """Which pairs, and where they are kept.
+
+    Attributes:
+        scenes: Rendered pairs to learn from.
+        retextured: Pairs of real texture and exact disparity; they need the real frames.
+        val: Rendered pairs of other worlds, to score at the end.
+        preset: Rig of the scenes, by name.
+        environments: Of the scenes, in turns; empty = all four.
+        frames_per_scene: Pairs of one visit to one place.
+        textures: Folder of the real frames; None = ``THERMOSCOPE_DATA``.
+        cache: Folder for finished pairs; None = ``pairs`` in the run's folder.
+        workers: Processes that make the pairs, 0 = this one.
+        seed: Of the pairs.
+
+    Raises:
+        ConfigError: A negative number, or no pair to learn from.
+    """
+
+    scenes: int = 2000
+    retextured: int = 1000
+    val: int = 64
+    preset: str = "ms2"
+    environments: tuple[str, ...] = ()
+    frames_per_scene: int = 4
+    textures: Path | None = None
+    cache: Path | None = None
+    workers: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if (
+            min(self.workers, self.scenes, self.retextured, self.val) < 0
+            or self.scenes + self.retextured < 1
+        ):
+            raise ConfigError(
+                f"scenes {self.scenes}, retextured {self.retextured}, val {self.val}, workers "
+                f"{self.workers}: none may be negative, and there must be a pair to learn from."
+            )
+
+
+@dataclass(frozen=True)
+class StereoConfig:
+    """What is trained on what.
+
+    Attributes:
+        size: ``"fast"``, ``"base"``, ``"accurate"`` or ``"tiny"``.
+        tag: The weights are called ``thermostereort_<size>``, with ``.<tag>`` if not empty.
+        min_disparity_px: See `ThermoStereoRT`.
+        max_disparity_px: See `ThermoStereoRT`.
+        attention: Whether the refinement has its gates.
+        start: Weights to start from, by name, in the bundled folder; None = random.
+        truth: ``"dense"``, or ``"sparse"`` = `sparse_share` of the pixels, along scan lines.
+        sparse_share: Of the pixels.
+        teacher: Folder of a run whose weights teach; None = no teacher.
+        teacher_name: Of the weights there.
+        teacher_weight: Of its answers against the truth, reached after `teacher_ramp` steps.
+        teacher_ramp: Steps.
+        earlier_weight: Of the answers before the refined one.
+        crop_px: Height and width of the training windows, multiples of 16.
+        data: Pairs.
+        augmentation: Random changes.
+        loop: Steps, optimiser, devices.
+
+    Raises:
+        ConfigError: A window that is no multiple of 16, or a number out of range.
+    """
+
+    size: Literal["fast", "base", "accurate", "tiny"] = "fast"
+    tag: str = ""
+    min_disparity_px: int = 0
+    max_disparity_px: int = 96
+    attention: bool = True
+    start: str | None = None
+    truth: Literal["dense", "sparse"] = "dense"
+    sparse_share: float = 0.04
+    teacher: Path | None = None
+    teacher_name: str = "thermostereort_accurate"
+    teacher_weight: float = 0.5
+    teacher_ramp: int = 200
+    earlier_weight: float = 0.3
+    crop_px: tuple[int, int] = (240, 384)
+    data: StereoData = field(default_factory=StereoData)
+    augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+
+    def __post_init__(self) -> None:
+        if any(n < SIZE_MULTIPLE_PX or n % SIZE_MULTIPLE_PX for n in self.crop_px):
+            raise ConfigError(
+                f"crop_px {self.crop_px} must be multiples of {SIZE_MULTIPLE_PX}, height first."
+            )
+        check_in_range(self.sparse_share, 1e-4, 1, name="sparse_share")
+        check_in_range(self.teacher_ramp, 0, 10**9, name="teacher_ramp")
+
+    @property
+    def name(self) -> str:
+        """Of the weights."""
+        return f"thermostereort_{self.size}" + (f".{self.tag}" if self.tag else "")
+
+
+PRESETS: dict[str, StereoConfig] = {
+    "fast": StereoConfig(
+        loop=LoopConfig(
+            steps=12_000,
+            batch_size=8,
+            learning_rate=1e-3,
+            weight_decay=0.01,
+            warmup_steps=200,
+            precision="bf16-mixed",
+            log_every=50,
+        ),
+    ),
+    "base": StereoConfig(
+        size="base",
+        loop=LoopConfig(
+            steps=12_000,
+            batch_size=8,
+            learning_rate=8e-4,
+            weight_decay=0.01,
+            warmup_steps=200,
+            precision="bf16-mixed",
+            log_every=50,
+        ),
+    ),
+    "teacher": StereoConfig(
+        size="accurate",
+        loop=LoopConfig(
+            steps=20_000,
+            batch_size=8,
+            learning_rate=5e-4,
+            weight_decay=0.01,
+            warmup_steps=500,
+            precision="bf16-mixed",
+            log_every=50,
+        ),
+    ),
+    "sparse": StereoConfig(
+        truth="sparse",
+        loop=LoopConfig(
+            steps=4000,
+            batch_size=8,
+            learning_rate=1e-3,
+            weight_decay=0.01,
+            warmup_steps=200,
+            precision="bf16-mixed",
+            log_every=50,
+        ),
+    ),
+    "tiny": StereoConfig(
+        size="tiny",
+        max_disparity_px=32,
+        crop_px=(48, 64),
+        data=StereoData(scenes=4, retextured=0, val=2, preset="tiny", environments=("urban",)),
+        loop=LoopConfig(steps=4, batch_size=2, learning_rate=2e-3, warmup_steps=1, log_every=1),
+    ),
+}
+
+
+class StereoTask:
+    """Batches, losses and scores of stereo.
+
+    Args:
+        config: What is trained.
+        network: What is trained.
+        stores: Pairs to learn from.
+        val: Pairs to score at the end; None = no score.
+    """
+
+    def __init__(
+        self,
+        config: StereoConfig,
+        network: ThermoStereoRT,
+        stores: list[StereoStore],
+        val: StereoStore | None = None,
+    ) -> None:
+        self.module: torch.nn.Module = network
+        self.config, self.network, self.stores, self.val = config, network, stores, val
+        self.count = sum(len(store) for store in stores)
+        self._order: tuple[int, np.ndarray] | None = None
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """All, at one rate."""
+        return [{"params": list(self.network.parameters()), "lr_scale": 1.0}]
+
+    def batch(self, step: int, rank: int, world_size: int) -> Batch:
+        """Windows of changed pairs; each pair is seen once before any is seen again."""
+        size, seed = self.config.loop.batch_size, self.config.loop.seed
+        rows = []
+        for number in range(step * size + rank, (step + 1) * size, world_size):
+            rng = np.random.default_rng([seed, number, 0x5354])
+            rows.append(_window(self._pair(number), rng, self.config))
+        stacked = {k: np.stack([row[k] for row in rows])[:, None] for k in rows[0]}
+        batch = {k: torch.from_numpy(v) for k, v in stacked.items()}
+        ramp = min(1.0, (step + 1) / max(1, self.config.teacher_ramp))
+        return {**batch, "teacher_weight": torch.tensor(self.config.teacher_weight * ramp)}
+
+    def _pair(self, number: int) -> StereoPairViews:
+        epoch, place = divmod(number, self.count)
+        if self._order is None or self._order[0] != epoch:
+            shuffled = np.random.default_rng([self.config.loop.seed, epoch]).permutation(self.count)
+            self._order = (epoch, shuffled)
+        index = int(self._order[1][place])
+        for store in self.stores:
+            if index < len(store):
+                pair = store[index]
+                break
+            index -= len(store)
+        if self.config.truth == "sparse":
+            pair = sparse_truth(pair, self.config.sparse_share, seed=index)
+        return pair
+
+    def losses(self, batch: Batch, gather: Gather) -> dict[str, Tensor]:
+        """``"truth"``, ``"teacher"``, ``"earlier"`` and their weighted sum.
+
+        Each process takes the mean over its own pairs; the mean of the gradients over processes is
+        that of the whole batch.
+        """
+        found = self.network.compute(batch["left"], batch["right"])
+        parts = stereo_losses(
+            found.disparity,
+            found.earlier,
+            truth=batch["disparity"],
+            valid=batch["valid"],
+            teacher=batch.get("teacher"),
+            taught=batch.get("taught"),
+            teacher_weight=float(batch["teacher_weight"]),
+            earlier_weight=self.config.earlier_weight,
+        )
+        return {
+            "loss": parts.total,
+            "truth": parts.truth,
+            "teacher": parts.teacher,
+            "earlier": parts.earlier,
+        }
+
+    def scores(self) -> dict[str, float]:
+        """epe_px, bad_1 and bad_3 on the validation pairs, occluded pixels included."""
+        if self.val is None:
+            return {}
+        self.network.eval()
+        low, high = self.network.min_disparity_px, self.network.max_disparity_px
+        found = []
+        for index in range(len(self.val)):
+            pair = self.val[index]
+            inside = pair.valid & (pair.disparity >= low) & (pair.disparity < high)
+            answer = self.network.predict(pair.left, pair.right).disparity
+            found.append(stereo_scores(answer, pair.disparity, inside))
+        mean = mean_stereo_scores(found)
+        return {"epe_px": mean.epe_px, "bad_1": mean.bad_1, "bad_3": mean.bad_3}
+
+
+def _window(
+    pair: StereoPairViews, rng: np.random.Generator, config: StereoConfig
+) -> dict[str, np.ndarray]:
+    """A changed window of a pair; truth outside the range of the network is not known."""
+    height, width = (min(a, b) for a, b in zip(config.crop_px, pair.left.shape, strict=True))
+    if (height, width) != config.crop_px:
+        raise ConfigError(
+            f"pairs of {pair.left.shape} px are smaller than the window {config.crop_px}. "
+            "Choose a smaller crop_px or a larger rig."
+        )
+    top = int(rng.integers(0, pair.left.shape[0] - height + 1))
+    left = int(rng.integers(0, pair.left.shape[1] - width + 1))
+    seen = augment(
+        crop(pair, top=top, left=left, height=height, width=width), rng, config.augmentation
+    )
+    low, high = config.min_disparity_px, config.max_disparity_px
+    planes = {
+        "left": seen.left,
+        "right": seen.right,
+        "disparity": seen.disparity,
+        "valid": seen.valid & (seen.disparity >= low) & (seen.disparity < high),
+    }
+    if seen.teacher is not None and seen.taught is not None:
+        planes |= {"teacher": seen.teacher, "taught": seen.taught}
+    return {k: np.ascontiguousarray(v) for k, v in planes.items()}
+
+
+# -- a run ----------------------------------------------------------------------------------------
+
+
+def run(config: StereoConfig, out: Path) -> FitResult:
+    """Make the pairs, train, score, and write weights with their card into `out`.
+
+    Raises:
+        ConfigError: Settings that do not fit.
+        UnknownNameError: No such rig, environment or start.
+        DatasetNotFoundError: Retextured pairs are wanted and there are no real frames.
+        ReadError: The teacher's weights are not where the config says.
+        WriteError: `out` cannot be written.
+    """
+    network = _network(config)
+    stores, val = _stores(config, out)
+    out.mkdir(parents=True, exist_ok=True)
+    write_config(config, out / "config.yaml")
+    for store in [*stores, *([val] if val else [])]:
+        store.fill(workers=config.data.workers)
+    task = StereoTask(config, network, stores, val)
+    result = fit(task, config.loop, out)
+    if first_process():
+        _write_weights(config, network, result, out)
+    return result
+
+
+def _network(config: StereoConfig) -> ThermoStereoRT:
+    torch.manual_seed(config.loop.seed)
+    if config.start is not None:
+        started: ThermoStereoRT = load_model(config.start)
+        return started.train()
+    return SIZES[config.size](
+        min_disparity_px=config.min_disparity_px,
+        max_disparity_px=config.max_disparity_px,
+        attention=config.attention,
+    )
+
+
+def _stores(config: StereoConfig, out: Path) -> tuple[list[StereoStore], StereoStore | None]:
+    data = config.data
+    cache = data.cache or out / "pairs"
+    teacher, mark = None, ""
+    if config.teacher is not None:
+        network = load_model(config.teacher_name, folder=config.teacher)
+        teacher, mark = StereoTeacher(network), f"teacher_{network.card.sha256[:12]}"
+
+    def store(kind: str, samples: Any, settings: dict[str, Any], *, taught: bool) -> StereoStore:
+        folder = cache / f"{kind}_{fingerprint(settings)}"
+        return StereoStore(folder, samples, teacher if taught else None, folder / mark)
+
+    def scenes(split: str, count: int) -> Scenes:
+        return Scenes(
+            split=split,
+            environment=data.environments or ENVIRONMENTS,
+            seed=data.seed,
+            preset=data.preset,
+            count=count,
+            frames_per_scene=data.frames_per_scene,
+            colour="none",
+        )
+
+    about = {
+        "renderer": RENDERER,
+        "preset": data.preset,
+        "environments": data.environments or ENVIRONMENTS,
+        "frames_per_scene": data.frames_per_scene,
+        "seed": data.seed,
+    }
+    found = []
+    if data.scenes:
+        found.append(store("scenes", scenes("train", data.scenes), about, taught=True))
+    if data.retextured:
+        found.append(_retextured(config, store))
+    val = store("val", scenes("val", data.val), about, taught=False) if data.val else None
+    return found, val
+
+
+def _retextured(config: StereoConfig, store: Any) -> StereoStore:
+    data = config.data
+    textures = data.textures or data_folder()
+    if textures is None:
+        raise ConfigError(
+            "retextured pairs need real frames: set data.textures or THERMOSCOPE_DATA, "
+            "or data.retextured to 0."
+        )
+    settings: dict[str, Any] = {
+        "count": data.retextured,
+        "seed": data.seed,
+        "width": 640,
+        "height": 256,
+        "max_disparity_px": float(config.max_disparity_px) * 0.75,
+    }
+    made: StereoStore = store("retextured", Retextured(textures, **settings), settings, taught=True)
+    return made
+
+
+def _write_weights(
+    config: StereoConfig, network: ThermoStereoRT, result: FitResult, out: Path
+) -> None:
+    data = config.data
+    sources = [TrainingSource("scenes", "Apache-2.0", "rendered stereo pairs")]
+    if data.retextured:
+        sources.append(TrainingSource("real thermal frames", "unstated", "textures of pairs"))
+    if config.teacher is not None:
+        sources.append(TrainingSource(config.teacher_name, "Apache-2.0", "distillation"))
+    card = WeightsCard(
+        name=config.name,
+        model="thermostereort",
+        text="Disparity of a rectified thermal stereo pair, with confidence.",
+        licence="Apache-2.0",
+        sha256=UNWRITTEN,
+        input_spec=network.input_spec,
+        sources=tuple(sources),
+        command=f"thermoscope train thermostereort --config config.yaml --out {out.name}",
+        seed=config.loop.seed,
+        scores=result.scores,
+        protocol=(
+            f"scenes val, rig {data.preset}, seed {data.seed}, {data.val} pairs, all known pixels "
+            f"of {config.min_disparity_px} to {config.max_disparity_px} px, occluded ones included"
+        ),
+        arguments=network.arguments,
+    )
+    write_weights(network, card, out)

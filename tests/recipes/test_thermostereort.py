@@ -1,0 +1,150 @@
+"""The stereo recipe: learns, resumes exactly, shares a batch, distils."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from thermoscope.core.errors import ConfigError
+from thermoscope.engine.loop import LoopConfig, fit
+from thermoscope.models.load import load_model
+from thermoscope.models.stereo_teacher import StereoTeacher
+from thermoscope.models.thermostereort import thermostereort_tiny
+from thermoscope.recipes.stereo_store import StereoStore
+from thermoscope.recipes.thermostereort import PRESETS, StereoConfig, StereoData, StereoTask, run
+
+TINY = PRESETS["tiny"]
+
+
+class Shifted:
+    """Random texture, one disparity a pair: 4, 8, 12, 16 px."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> Any:
+        shift = 4 * (index + 1)
+        rng = np.random.default_rng(index)
+        scene = np.kron(rng.normal(size=(24, 40)), np.ones((2, 2)))
+        scene = np.asarray(3500 + 100 * scene).astype(np.uint16)
+        disparity = np.full((1, 48, 64), shift, np.float32)
+        return {
+            "name": str(index),
+            "counts": scene[None, :, :64],
+            "counts_right": np.roll(scene, -shift, axis=1)[None, :, :64],
+            "disparity": disparity,
+            "disparity_right": disparity,
+            "valid": np.ones((1, 48, 64), bool),
+        }
+
+
+def task(folder: Path, config: StereoConfig = TINY, **teacher: Any) -> StereoTask:
+    store = StereoStore(folder, Shifted(), **teacher)
+    return StereoTask(config, thermostereort_tiny(), [store], store)
+
+
+def test_a_batch_depends_on_the_step_alone_and_processes_share_it(tmp_path: Path) -> None:
+    whole = task(tmp_path).batch(3, 0, 1)
+    again = task(tmp_path).batch(3, 0, 1)
+    parts = [task(tmp_path).batch(3, rank, 2) for rank in range(2)]
+    assert whole["left"].shape == (2, 1, 48, 64)
+    for key in ("left", "right", "disparity", "valid"):
+        assert torch.equal(whole[key], again[key])
+        assert torch.equal(whole[key], torch.cat([p[key] for p in parts]))
+
+
+def test_each_pair_is_seen_once_before_any_again(tmp_path: Path) -> None:
+    single = replace(TINY, loop=replace(TINY.loop, batch_size=1))
+    seen = [float(task(tmp_path, single).batch(n, 0, 1)["disparity"][0, 0, 0, 0]) for n in range(4)]
+    assert sorted(seen) == [4, 8, 12, 16]
+
+
+def test_truth_outside_the_range_is_not_learned(tmp_path: Path) -> None:
+    config = replace(
+        TINY, max_disparity_px=12, augmentation=replace(TINY.augmentation, flip="none")
+    )
+    batches = [task(tmp_path, config).batch(step, 0, 1) for step in range(4)]
+    for batch in batches:
+        inside = batch["disparity"] < 12
+        assert torch.equal(batch["valid"], inside)
+    assert not all(bool(b["valid"].all()) for b in batches)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_a_few_steps_lower_the_loss(tmp_path: Path, kind: Any) -> None:
+    config = replace(TINY, truth=kind, sparse_share=0.05, loop=replace(TINY.loop, steps=16))
+    made = task(tmp_path / "pairs", config)
+    history = fit(made, config.loop, tmp_path / "run").history
+    first, last = (np.mean([row["truth"] for row in part]) for part in (history[:4], history[-4:]))
+    assert last < 0.9 * first
+
+
+def test_a_stopped_run_goes_on_bit_equal(tmp_path: Path) -> None:
+    loop = LoopConfig(steps=4, batch_size=2, warmup_steps=1, log_every=1, checkpoint_every=2)
+    config = replace(TINY, loop=loop)
+    straight = task(tmp_path / "pairs", config)
+    fit(straight, loop, tmp_path / "straight")
+
+    class Stops(StereoTask):
+        def batch(self, step: int, rank: int, world_size: int) -> Any:
+            if step == 3:
+                raise KeyboardInterrupt
+            return super().batch(step, rank, world_size)
+
+    store = StereoStore(tmp_path / "pairs", Shifted())
+    with pytest.raises(KeyboardInterrupt):
+        fit(Stops(config, thermostereort_tiny(), [store]), loop, tmp_path / "stopped")
+    resumed = task(tmp_path / "pairs", config)
+    fit(resumed, loop, tmp_path / "stopped")
+    ours, theirs = straight.module.state_dict(), resumed.module.state_dict()
+    assert all(torch.equal(ours[k], theirs[k]) for k in ours)
+
+
+def test_a_teacher_adds_its_part_where_no_truth_is(tmp_path: Path) -> None:
+    teacher = StereoTeacher(
+        thermostereort_tiny(seed=1), scales=(1.0,), flip=False, tolerance_px=30, jump_px=90
+    )
+    config = replace(TINY, truth="sparse", sparse_share=0.03, teacher_ramp=4)
+    made = task(tmp_path, config, teacher=teacher)
+    batch = made.batch(0, 0, 1)
+    assert float(batch["teacher_weight"]) == pytest.approx(0.5 / 4)
+    found = made.losses(batch, lambda rows: rows)
+    losses = {name: float(value.detach()) for name, value in found.items()}
+    assert losses["teacher"] > 0
+    expected = losses["truth"] + 0.125 * losses["teacher"] + 0.3 * losses["earlier"]
+    assert losses["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_run_leaves_weights_that_load(tmp_path: Path) -> None:
+    data = StereoData(
+        scenes=1, retextured=0, val=1, preset="tiny", environments=("indoor",), frames_per_scene=1
+    )
+    config = replace(TINY, data=data, loop=replace(TINY.loop, steps=2, precision="bf16-mixed"))
+    result = run(config, tmp_path / "out")
+    assert result.steps == 2
+    assert np.isfinite(result.history[-1]["loss"])
+    network = load_model("thermostereort_tiny", folder=tmp_path / "out")
+    assert network.max_disparity_px == 32
+    assert network.card.model == "thermostereort"
+    assert set(network.card.scores) == {"epe_px", "bad_1", "bad_3"}
+    assert "scenes val, rig tiny" in network.card.protocol
+    assert (tmp_path / "out" / "config.yaml").is_file()
+
+
+def test_bad_settings() -> None:
+    with pytest.raises(ConfigError, match=r"crop_px \(50, 64\) must be multiples of 16"):
+        replace(TINY, crop_px=(50, 64))
+    with pytest.raises(ConfigError, match="there must be a pair to learn from"):
+        StereoData(scenes=0, retextured=0)
+    with pytest.raises(ConfigError, match="sparse_share must lie in"):
+        replace(TINY, sparse_share=0)
+
+
+def test_a_window_larger_than_the_pairs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"smaller than the window \(64, 64\)"):
+        task(tmp_path, replace(TINY, crop_px=(64, 64))).batch(0, 0, 1)
