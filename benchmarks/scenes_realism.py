@@ -47,6 +47,8 @@ LARGEST_RATIO = 2.0
 LARGEST_LOOKUP_MIOU = 0.30
 PER_SOURCE = 60
 MISALIGNED_PX = 1.7  # Rayleigh: median 2.0, 90 % within 3.6
+# 1, 50 and 99 % quantiles, counts, left and right, of the MS2 sample pair that is not in the folder
+SECOND_MS2_PAIR = ((3429, 3599, 3898), (3318, 3533, 3861))
 Sets = dict[str, list[float]]
 
 
@@ -219,7 +221,8 @@ def counts_sources(data: Path) -> dict[str, list[np.ndarray]]:
 def stereo_offsets(data: Path) -> Sets:
     """Offsets of the real pairs: MS2, and a bench pair of two cameras."""
     ms2 = data / "stereo" / "ms2"
-    sets: Sets = {"ms2": [], "vims": []}
+    (low, middle, high), (_, right_middle, _) = SECOND_MS2_PAIR
+    sets: Sets = {"ms2": [abs(right_middle - middle) / (high - low + 1)], "vims": []}
     for left in sorted((ms2 / "left").glob("*_thr.png")):
         sets["ms2"].append(left_right_offset(picture(left), picture(ms2 / "right" / left.name)))
     bench = data / "calib" / "vims_stereo_rgbt"
@@ -233,7 +236,19 @@ def stereo_offsets(data: Path) -> Sets:
 # -- rendered frames -----------------------------------------------------------------------------
 
 
-def rendered(environment: str, preset: str, *, scenes: int, hour: str | None) -> list[Observation]:
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What is kept of a rendered frame: worlds are large, so they go at once."""
+
+    picture: np.ndarray
+    used_range: float
+    offset: float
+    edges: float
+    kelvin: np.ndarray
+    labels: np.ndarray
+
+
+def rendered(environment: str, preset: str, *, scenes: int, hour: str | None) -> list[Frame]:
     """Two frames of each of `scenes` places, far apart on its route."""
     data = Scenes(
         split="train",
@@ -246,7 +261,21 @@ def rendered(environment: str, preset: str, *, scenes: int, hour: str | None) ->
         hour=hour,  # type: ignore[arg-type]
         taxonomy="fine",
     )
-    return [data.observe(i) for i in range(len(data))]
+    rng = np.random.default_rng(5)
+    return [frame_of(data.observe(i), rng) for i in range(len(data))]
+
+
+def frame_of(seen: Observation, rng: np.random.Generator) -> Frame:
+    """The statistics of one frame, temperature and classes thinned out."""
+    counts = seen.counts[0]
+    return Frame(
+        prepared(counts),
+        used_range(counts),
+        left_right_offset(seen.counts, seen.counts_right),
+        edge_correlation(misaligned(colour_of(seen), rng), counts),
+        seen.thermal_camera("left").kelvin_from_counts(counts)[::4, ::4],
+        seen.labels[0][::4, ::4].copy(),
+    )
 
 
 def colour_of(seen: Observation) -> np.ndarray:
@@ -254,7 +283,7 @@ def colour_of(seen: Observation) -> np.ndarray:
     return np.rint(seen.rgb_in_thermal * 255).astype(np.uint8).transpose(1, 2, 0)
 
 
-def lookup_miou(kelvin: list[np.ndarray], labels: list[np.ndarray], taxonomy: str) -> float:
+def lookup_miou(frames: list[Frame], taxonomy: str) -> float:
     """The mIoU of the best table from temperature (0.5 K) to class; absent classes left out."""
     ids = TAXONOMIES["fine"].classes
     chosen = TAXONOMIES[taxonomy]
@@ -262,7 +291,8 @@ def lookup_miou(kelvin: list[np.ndarray], labels: list[np.ndarray], taxonomy: st
     bins = np.arange(200.0, 420.0, 0.5)
     count = len(chosen.classes)
     table = np.zeros((len(bins) + 1, count), np.int64)
-    for temperature, fine in zip(kelvin, labels, strict=True):
+    for frame in frames:
+        temperature, fine = frame.kelvin, frame.labels
         known = fine < len(ids)
         label = of_fine[np.where(known, fine, 0)]
         use = known & (label < count) & np.isfinite(temperature)
@@ -315,59 +345,49 @@ class Report:
         return found
 
 
-def measure(data: Path, *, scenes: int) -> Report:
-    """Real against rendered, street and air."""
-    real = real_rows(data, PER_SOURCE)
-    rows: list[Row] = []
-    edges: list[Edges] = []
-    kelvin: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    street: list[np.ndarray] = []
-    for hour, sources in PAIRS.items():
-        seen = rendered("urban", "mfnet", scenes=scenes // 2, hour=hour)
-        edges.append(compare_edges(hour, [p for s in sources for p in real[s]], seen))
-        street += [prepared(s.counts[0]) for s in seen]
-        keep(seen, kelvin, labels)
+def measure(data: Path, *, scenes: int, per_source: int = PER_SOURCE) -> Report:
+    """Real against rendered, street and air.
+
+    Args:
+        data: Folder of real frames.
+        scenes: Places: half as many of each of street day, street night, air and stereo.
+        per_source: Most frames of each real source.
+    """
+    real = real_rows(data, per_source)
+    by_hour = {hour: rendered("urban", "mfnet", scenes=scenes // 2, hour=hour) for hour in PAIRS}
+    edges = [
+        compare_edges(hour, [p for s in PAIRS[hour] for p in real[s]], frames)
+        for hour, frames in by_hour.items()
+    ]
+    street = [f for frames in by_hour.values() for f in frames]
     air = rendered("aerial", "mfnet", scenes=scenes // 2, hour=None)
-    keep(air, kelvin, labels)
-    groups = (
-        ("street", STREET, street),
-        ("air", AIR, [prepared(s.counts[0]) for s in air]),
-    )
-    for where, sources, pictures in groups:
+    rows: list[Row] = []
+    for where, sources, frames in (("street", STREET, street), ("air", AIR, air)):
         thermal = {s: [prepared(picture(t)) for t, _ in real[s]] for s in sources}
         for name, statistic in PICTURE_STATISTICS.items():
-            sets = {s: numbers(statistic, frames) for s, frames in thermal.items()}
-            rows.append(compare(f"{name}, {where}", sets, numbers(statistic, pictures)))
+            sets = {s: numbers(statistic, pictures) for s, pictures in thermal.items()}
+            made = numbers(statistic, [f.picture for f in frames])
+            rows.append(compare(f"{name}, {where}", sets, made))
     stereo = rendered("urban", "ms2", scenes=scenes // 2, hour=None)
     ranges = {k: [used_range(f) for f in v] for k, v in counts_sources(data).items()}
-    rows.append(compare("used range", ranges, [used_range(s.counts) for s in stereo]))
-    offsets = [left_right_offset(s.counts, s.counts_right) for s in stereo]
-    rows.append(compare("left-right offset", stereo_offsets(data), offsets))
+    ranges["ms2"] += [float(np.log(q[2] - q[0] + 1)) for q in SECOND_MS2_PAIR]
+    rows.append(compare("used range", ranges, [f.used_range for f in stereo]))
+    rows.append(compare("left-right offset", stereo_offsets(data), [f.offset for f in stereo]))
+    everything = street + air
     for environment in ("indoor", "offroad"):
-        keep(rendered(environment, "small", scenes=scenes // 4, hour=None), kelvin, labels)
-    lookup = {t: lookup_miou(kelvin, labels, t) for t in ("mfnet", "cart", "fmb")}
+        everything += rendered(environment, "small", scenes=scenes // 4, hour=None)
+    lookup = {t: lookup_miou(everything, t) for t in ("mfnet", "cart", "fmb")}
     return Report(rows, edges, lookup)
 
 
-def keep(seen: list[Observation], kelvin: list[np.ndarray], labels: list[np.ndarray]) -> None:
-    """Apparent temperature and classes, thinned out."""
-    for s in seen:
-        kelvin.append(s.thermal_camera("left").kelvin_from_counts(s.counts[0])[::4, ::4])
-        labels.append(s.labels[0][::4, ::4])
-
-
-def compare_edges(
-    hour: str, pairs: list[tuple[Path, Path | None]], seen: list[Observation]
-) -> Edges:
+def compare_edges(hour: str, pairs: list[tuple[Path, Path | None]], frames: list[Frame]) -> Edges:
     """Edge correlation of real aligned pairs and of rendered ones."""
     real = [
         edge_correlation(picture(rgb, colour=True), picture(thermal))
         for thermal, rgb in pairs
         if rgb is not None
     ]
-    rng = np.random.default_rng(5)
-    made = [edge_correlation(misaligned(colour_of(s), rng), s.counts[0]) for s in seen]
+    made = [frame.edges for frame in frames]
     lower, middle, upper = np.quantile(real, (0.25, 0.5, 0.75)).tolist()
     return Edges(hour, len(real), lower, middle, upper, len(made), float(np.median(made)))
 

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,21 @@ def test_shadow_is_cooler_than_sun_beside_it():
     lit, shaded = lawn & (gbuffer.sunlit > 0), lawn & (gbuffer.sunlit == 0)
     assert shaded.sum() > 200
     assert np.median(kelvin[lit]) - np.median(kelvin[shaded]) > 4
+
+
+def test_a_shadow_that_came_this_minute_has_not_yet_cooled_the_ground():
+    """Only 0.4 of the last 18 minutes' warming is of their last three: sqrt(3 / 18)."""
+    scene = yard(weather(13.0, air_k=AIR_K))
+    gbuffer = view(scene)
+    lit, shaded = (
+        surface_kelvin(scene, replace(gbuffer, sunlit=np.full_like(gbuffer.sunlit, share)))
+        for share in (1.0, 0.0)
+    )
+    drop = of_part(lit - shaded, gbuffer, "road")
+    first_k = heat_of(scene)._table.direct_k[NAMES.index("road"), 0]
+    up = scene.conditions.sun_direction[2]
+    assert np.median(drop) == pytest.approx(0.4 * first_k * up, rel=0.05)
+    assert np.median(of_part(lit - shaded, gbuffer, "cold_hood")) > 8  # thin metal has
 
 
 def test_the_wall_that_faces_the_sun_is_the_warm_one():

@@ -129,6 +129,32 @@ def test_the_route_goes_through_every_doorway_near_its_middle(columns):
         assert np.hypot(points[:, 0] - door.x, points[:, 1] - door.y).min() < DOOR_M[0] / 4
 
 
+@pytest.mark.parametrize("columns", [2, 3])
+def test_a_corridor_leads_straight_past_a_door_of_each_room(columns):
+    plan = draw_plan(np.random.default_rng(4), columns=columns, height_m=2.7, corridor=True)
+    corridor, *rooms_above = plan.rooms()
+    assert len(rooms_above) == columns
+    assert 2.1 <= corridor[3] - corridor[1] <= 2.8
+    assert corridor[2] - corridor[0] == pytest.approx(plan.xs[-1] - plan.xs[0])
+    leading_off = [door for door in plan.doors if door.axis == 0]
+    assert len(leading_off) == columns
+    for door, (x0, y0, x1, _) in zip(leading_off, rooms_above, strict=True):
+        assert x0 + 1 < door.x < x1 - 1
+        assert door.y == y0 == corridor[3]
+    points = route_of(plan).points
+    inside = points[points[:, 1] < corridor[3] - 0.8]
+    assert len(inside) > 8
+    np.testing.assert_allclose(inside[:, 1], (corridor[1] + corridor[3]) / 2, atol=0.65)
+
+
+def test_some_places_have_corridors_and_some_do_not():
+    long = [
+        np.ptp(s.vertices[:, 0]) > 2 * np.ptp(s.vertices[:, 1]) - 3
+        for s in (rooms(family, seed) for family, seed in WORLDS)
+    ]
+    assert 1 <= sum(long) < len(long)
+
+
 def test_a_room_is_closed():
     for share in (0.0, 0.3, 0.7):
         view = view_along_route(rooms("val", 1), share)

@@ -148,14 +148,30 @@ def test_carving_into_one_slot_leaves_the_others():
     assert set(np.unique(again.slot)) == {0, 1, 2}
 
 
-def test_subdividing_moves_nothing():
+def test_subdividing_moves_nothing_and_opens_no_gap():
     steps, z = rolling()
     mesh = terrain(steps, steps, z)
-    chosen = np.arange(len(mesh.faces)) % 3 == 0
+    chosen = np.arange(len(mesh.faces)) % 7 == 0
     fine = subdivide(mesh, chosen)
-    assert len(fine.faces) == len(mesh.faces) + 3 * chosen.sum()
+    added = len(fine.vertices) - len(mesh.vertices)
+    border = 4 * (len(steps) - 1)
+    edge = np.sort(fine.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    _, times = np.unique(edge, axis=0, return_counts=True)
+    split_border = (times == 1).sum() - border  # a gap would leave more edges with one face
+    assert 0 <= split_border < border / 3
+    assert len(fine.faces) == len(mesh.faces) + 2 * added - split_border  # Euler's count
+    np.testing.assert_array_equal(fine.vertices[: len(mesh.vertices)], mesh.vertices)
     assert areas(fine).sum() == pytest.approx(areas(mesh).sum())
+    assert (areas(fine) > 0).all()
     np.testing.assert_allclose(np.linalg.norm(fine.normals, axis=-1), 1.0)
+
+
+def test_subdividing_nothing_gives_the_same_mesh():
+    steps, z = rolling()
+    mesh = terrain(steps, steps, z)
+    fine = subdivide(mesh, np.zeros(len(mesh.faces), bool))
+    np.testing.assert_array_equal(fine.faces, mesh.faces)
+    np.testing.assert_array_equal(fine.vertices, mesh.vertices)
 
 
 def test_things_stand_on_the_triangles_of_the_terrain():

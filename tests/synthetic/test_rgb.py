@@ -12,6 +12,7 @@ from thermoscope.core.errors import ConfigError, ShapeError, UnknownNameError
 from thermoscope.geometry.pose import look_at
 from thermoscope.synthetic.daylight import daylight, sky_colour
 from thermoscope.synthetic.lamps import LampLight
+from thermoscope.synthetic.materials import material_index
 from thermoscope.synthetic.raycast import SceneCaster
 from thermoscope.synthetic.rgb import RgbShader, shade_rgb
 from thermoscope.synthetic.rgb_camera import RGB_CAMERAS, RgbCameraModel
@@ -184,6 +185,18 @@ def test_indoors_lamps_are_all_the_light_there_is():
     gbuffer, dark = seen(weather(13.0), indoor=True)
     assert dark.max() == 0
     assert lit[gbuffer.hit].mean() > 1e-5
+
+
+def test_floors_indoors_are_more_even_than_streets():
+    concrete = {"road": {"material": material_index("concrete")}}
+    shades = []
+    for indoor in (False, True):
+        lamp = Lamp((0.0, -10.0, 60.0), 1.0)  # so high that it lights the floor evenly
+        gbuffer, colour = seen(weather(0.0), lamps=(lamp,), indoor=indoor, **concrete)
+        near = (gbuffer.part == NAMES.index("road")) & (gbuffer.distance_m < 6)
+        shades.append(colour[near, 1].std() / colour[near, 1].mean())
+    street, floor = shades
+    assert 0.02 < floor < 0.5 * street
 
 
 # -- the camera ----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ __all__ = ["Colour", "Daylight", "daylight", "sky_colour"]
 Floats = NDArray[np.float32]
 Colour = tuple[float, float, float]
 
-TOWN_GLOW = {"urban": 1.2e-5, "aerial": 8e-6, "offroad": 3e-6, "indoor": 0.0}
+TOWN_GLOW = {"urban": 3e-5, "aerial": 8e-6, "offroad": 3e-6, "indoor": 0.0}
 """Light of the night sky over a level surface, brighter than life: the camera has no minutes."""
 OPTICAL_DEPTH = (0.10, 0.16, 0.30)  # of clear air at the zenith, red green blue
 BLUE = (0.40, 0.66, 1.15)  # tint of the clear sky, mean luminance 1 with the horizon's white

@@ -33,6 +33,7 @@ PATCH_M = {"urban": 5.0, "indoor": 1.6, "offroad": 6.0, "aerial": 13.0}
 """Size of what varies over metres."""
 PATCHY = 2.2  # how sharply the variation falls into patches
 STRATIFICATION_K_PER_M = 0.7  # warm air under a ceiling
+SHARP_SHARE = 0.4  # of the last 0.3 h's warming is of its last 3 minutes: it grows with their root
 RECENT_H = 2.0  # so long ago the shadows were about where they are now
 SHADOW_MEMORY = 0.4  # of that light left to a point that is in shadow now
 REACH = 3.5  # standard deviations of a warm spot
@@ -65,6 +66,7 @@ class SurfaceHeat:
         self._low_sun = min(sun_strength(scene.conditions) / 0.3, 1.0)
         owners = {source.object_id for source in scene.heat}
         self._heated = np.isin(self._table.object_id, sorted(owners))
+        self._is_ground = (self._table.object_id == 0).astype(np.float32)
         ground = scene.ground_z
         self._ground_z = float(np.median(ground)) if len(ground) else 0.0
 
@@ -118,13 +120,17 @@ class SurfaceHeat:
         now, ground = np.zeros(len(part), np.float32), np.zeros(len(part), np.float32)
         before = np.zeros(len(part), np.float32)
         light, weight = self._shadows.light(surface.position)
+        np.maximum(weight, self._is_ground.take(part), out=weight)
         for j in self._bins:
             facing = dot(surface.normal, tuple(self._sunshine.direction[j].tolist()))
             np.maximum(facing, 0, out=facing)
             facing *= direct[:, j].take(part)
-            if j == 0:
-                facing *= surface.sunlit
-                now = facing
+            if j == 0:  # the edge of a shadow on the ground has moved since
+                soft = light[:, BINS.index(0)] - surface.sunlit
+                soft *= weight
+                soft *= np.float32(1 - SHARP_SHARE)
+                soft += surface.sunlit
+                now = facing * soft
             elif j in BINS:
                 ground += facing * light[:, BINS.index(j)]
                 if EDGES_H[j + 1] <= RECENT_H:

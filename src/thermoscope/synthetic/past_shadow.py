@@ -2,8 +2,8 @@
 
 The scene's height map is lit from where the sun stood; each map is blurred by the way that the
 shadows went meanwhile. Warmth of a shadow's past edge is soft in the thermal band, where the
-visible band shows the edge of this minute. What is NOT here: shadows on walls and roofs, and of
-today's sun (those are ray-cast).
+visible band shows the edge of this minute. What is NOT here: shadows on walls and roofs, and the
+edges of this minute (those are ray-cast).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = ["BINS", "PastShadow"]
 
 Floats = NDArray[np.float32]
 
-BINS = (1, 2, 3, 4)  # of `sunshine.EDGES_H`: from 20 minutes to 5.5 hours ago
+BINS = (0, 1, 2, 3, 4)  # of `sunshine.EDGES_H`: up to 5.5 hours ago
 MOST_CELLS = 360  # a side
 LEAST_SINE = 0.06  # a lower sun casts its shadows too far to matter
-STEPS = 26
+STEPS = 52
 FARTHEST_M = 45.0
 THROUGH = 0.15  # of the light passes trees and railings
 GROUND_M = 1.2  # points up to this height count as ground, the more the lower

@@ -29,6 +29,7 @@ __all__ = ["Pose", "SceneBuilder", "flat_ground"]
 Floats = NDArray[np.float64]
 Ground = Callable[[ArrayLike, ArrayLike], Floats]
 WHITE: RGB = (1.0, 1.0, 1.0)
+GRID_M = np.float32(2.0**-14)  # vertices lie on this grid, so that machines do not differ
 RUNNING = 0.9  # activity from which a vehicle counts as running, its lights on
 
 
@@ -166,7 +167,7 @@ class SceneBuilder:
     def _append(
         self, vertices: Floats, mesh: Mesh, normals: NDArray[np.float32], first_part: int
     ) -> None:
-        self._vertices.append(vertices.astype(np.float32))
+        self._vertices.append(np.round(vertices / GRID_M).astype(np.float32) * GRID_M)
         self._normals.append(normals)
         self._faces.append((mesh.faces + self._vertex_count).astype(np.int32))
         self._face_part.append((mesh.slot + first_part).astype(np.int32))

@@ -34,6 +34,9 @@ CONTRAST = 2.1  # a tile uses half of its range most of the time
 FOG_DEPTH_M = 300.0  # of the air that hides the sky
 PATCH_M = {"urban": 3.0, "indoor": 1.0, "offroad": 4.0, "aerial": 9.0}  # stains and repairs
 PATCHY = 2.5  # how sharply they are bounded
+PATCH_SHARE = {"urban": 0.45, "indoor": 0.12, "offroad": 0.45, "aerial": 0.45}  # of the contrast
+SWEPT = {"concrete": 0.4, "plaster": 0.4, "linoleum": 0.5, "carpet": 0.4, "wallpaper": 0.7}
+"""Of the contrast indoors, where no weather is."""
 GROUND_ALBEDO = 0.16
 INDOOR_LIGHT = 2e-4  # of scattered light in a room, over the light of its lamps
 
@@ -69,7 +72,9 @@ class RgbShader:
         self._albedo = [np.ascontiguousarray(c, np.float32) for c in albedo.T]
         self._glow = [np.ascontiguousarray(c, np.float32) for c in glow.T]
         self._glows = bool(glow.any())
-        self._contrast = np.array([m.texture_contrast for m in materials], np.float32)
+        even = [SWEPT.get(m.name, 1.0) if scene.indoor else 1.0 for m in materials]
+        contrast = np.array([m.texture_contrast for m in materials]) * even
+        self._contrast = contrast.astype(np.float32)
         self._gloss = np.array([m.gloss for m in materials], np.float32)
         self._texture = TextureSet(
             [m.texture for m in materials],
@@ -78,6 +83,7 @@ class RgbShader:
         )
         self._conditions, self._lamps, self._indoor = scene.conditions, scene.lamps, scene.indoor
         self._seed, self._patch_m = scene.seed % 2**31, PATCH_M[scene.environment]
+        self._patch_share = np.float32(PATCH_SHARE[scene.environment])
         self._caster, self._shelter = caster, shelter_of(scene)
         self._light = DARK if scene.indoor else daylight(scene.conditions, scene.environment)
         self._extinction = 0.0 if scene.indoor else visible_extinction_per_m(scene.conditions)
@@ -112,7 +118,7 @@ class RgbShader:
         shade = self._texture.sample(part, surface.position, surface.normal, surface.footprint_m)
         patches = smooth_noise(surface.position, self._patch_m, self._seed + 1)
         patches *= np.float32(PATCHY)
-        shade += np.tanh(patches, out=patches) * np.float32(0.45)
+        shade += np.tanh(patches, out=patches) * self._patch_share
         shade *= self._contrast.take(part)
         shade *= np.float32(CONTRAST)
         shade += 1

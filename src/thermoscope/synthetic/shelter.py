@@ -140,8 +140,8 @@ def _samples(
     ground_part = np.array([part.object_id == 0 for part in scene.parts])
     is_ground = ground_part[scene.face_part[face]]
     rng = np.random.default_rng(0)
-    # the ground's height is smooth: a point on each face and in each coarse cell will do
-    wanted = np.where(is_ground, 1 + area / GROUND_CELL_M**2, 1.5 * area / cell**2)
+    # the ground's height is smooth: a point on each face and a few in each coarse cell will do
+    wanted = np.where(is_ground, 1 + 6 * area / GROUND_CELL_M**2, 1.5 * area / cell**2)
     wanted *= min(1.0, MOST_SAMPLES / max(float(wanted.sum()), 1.0))
     row = np.repeat(np.arange(len(face)), (wanted + rng.random(len(face))).astype(np.int64))
     s, t = rng.random((2, len(row)), np.float32)

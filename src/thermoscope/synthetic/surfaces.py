@@ -215,26 +215,48 @@ def carve(mesh: Mesh, level: Floats, slot: int, *, into: int | None = None) -> M
 def subdivide(mesh: Mesh, chosen: NDArray[np.bool_]) -> Mesh:
     """The same surface with the chosen faces (F,) split into four: for finer carving.
 
-    No vertex moves, so the surface keeps its shape and stays closed along the border.
+    Their neighbours are split in two or three along the same edges, so no gap opens; no vertex
+    moves.
     """
-    faces, normals = mesh.faces[chosen], mesh.normals[chosen]
-    middle = [(mesh.vertices[faces[:, i]] + mesh.vertices[faces[:, j]]) / 2 for i, j in _EDGES]
-    count, first = len(faces), len(mesh.vertices)
-    ab, bc, ca = (first + k * count + np.arange(count) for k in range(3))
-    n_ab, n_bc, n_ca = (_unit(normals[:, i] + normals[:, j]) for i, j in _EDGES)
-    a, b, c = faces.T
-    n_a, n_b, n_c = normals[:, 0], normals[:, 1], normals[:, 2]
-    split = [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
-    bent = [(n_a, n_ab, n_ca), (n_ab, n_b, n_bc), (n_ca, n_bc, n_c), (n_ab, n_bc, n_ca)]
-    return Mesh(
-        np.concatenate([mesh.vertices, *middle]),
-        np.concatenate([mesh.faces[~chosen], *(np.stack(t, 1) for t in split)]),
-        np.concatenate([mesh.normals[~chosen], *(np.stack(t, 1) for t in bent)]),
-        np.concatenate([mesh.slot[~chosen], *([mesh.slot[chosen]] * 4)]),
-    )
+    edge = np.sort(mesh.faces[:, _EDGES], axis=2)  # (F, 3, 2)
+    code = edge[..., 0] * len(mesh.vertices) + edge[..., 1]
+    marked = np.unique(code[chosen])
+    place = np.searchsorted(marked, code)
+    split = marked[np.minimum(place, len(marked) - 1)] == code if len(marked) else code < 0
+    low, high = np.divmod(marked, len(mesh.vertices))
+    vertices = np.concatenate([mesh.vertices, (mesh.vertices[low] + mesh.vertices[high]) / 2])
+    middle = len(mesh.vertices) + place
+    bent = _unit(mesh.normals[:, _EDGES[:, 0]] + mesh.normals[:, _EDGES[:, 1]])
+    faces, normals, slots = [], [], []
+    number = split.sum(1)
+    for count, pieces in _PIECES.items():
+        rows = np.flatnonzero(number == count)
+        # turned so that the first edges are the split ones
+        first = np.argmax(split[rows] if count == 1 else ~split[rows], axis=1)
+        start = first if count < 2 else (first + 1) % 3 if count == 2 else np.zeros_like(first)
+        turn = (start[:, None] + np.arange(3)) % 3
+        corner = np.concatenate([
+            np.take_along_axis(mesh.faces[rows], turn, 1), np.take_along_axis(middle[rows], turn, 1)
+        ], axis=1)  # fmt: skip
+        shown = np.concatenate([
+            np.take_along_axis(mesh.normals[rows], turn[..., None], 1),
+            np.take_along_axis(bent[rows], turn[..., None], 1),
+        ], axis=1)  # fmt: skip
+        for piece in pieces:
+            faces.append(corner[:, piece])
+            normals.append(shown[:, piece])
+            slots.append(mesh.slot[rows])
+    return Mesh(vertices, np.concatenate(faces), np.concatenate(normals), np.concatenate(slots))
 
 
-_EDGES = ((0, 1), (1, 2), (2, 0))
+_EDGES = np.array([[0, 1], [1, 2], [2, 0]])
+# corners 0 1 2 and the middles 3 4 5 of the edges 01 12 20, by the number of split edges
+_PIECES = {
+    0: ([0, 1, 2],),
+    1: ([0, 3, 2], [3, 1, 2]),
+    2: ([0, 3, 4], [3, 1, 4], [0, 4, 2]),
+    3: ([0, 3, 5], [3, 1, 4], [5, 4, 2], [3, 4, 5]),
+}
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -106,13 +106,14 @@ CAR_KINDS: dict[str, CarShape] = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=64)
-def car(kind: str, variant: int) -> Model:
+@lru_cache(maxsize=96)
+def car(kind: str, variant: int, *, detail: bool = True) -> Model:
     """A car; variants differ in size and trim.
 
     Args:
         kind: Key of `CAR_KINDS`.
         variant: Any number; the same number is the same car.
+        detail: False makes wheels and arches coarser: for far away.
     """
     rng = rng_of("car", kind, variant)
     shape = CAR_KINDS[kind]
@@ -121,21 +122,22 @@ def car(kind: str, variant: int) -> Model:
         shape, length=shape.length * k[0], width=shape.width * k[1], height=shape.height * k[2]
     )
     kit = Kit(kind, "car")
-    _body(kit, shape)
+    _body(kit, shape, arch_points=9 if detail else 5)
     _cabin(kit, shape)
     if kind == "pickup":
         _bed(kit, shape)
     x = [shape.length * (0.5 - s) for s in (shape.front_axle, shape.rear_axle)]
-    add_wheels(kit, x, shape.width / 2, shape.wheel_radius, spokes=int(rng.integers(5, 8)))
+    spokes = int(rng.integers(5, 8)) if detail else 0
+    add_wheels(kit, x, shape.width / 2, shape.wheel_radius, spokes=spokes)
     _trim(kit, shape)
     return kit.model()
 
 
-def _body(kit: Kit, shape: CarShape) -> None:
+def _body(kit: Kit, shape: CarShape, *, arch_points: int) -> None:
     paint = kit.slot("body", "car_paint", tint="paint")
     hood = kit.slot("hood", "car_paint", Role.ENGINE, tint="paint")
     sill = kit.slot("sill", "trim")
-    share = _stations(shape)
+    share = _stations(shape, arch_points)
     top = _top_height(shape, share)
     bottom = _bottom_height(shape, share)
     half = shape.width / 2 * _plan(share)
@@ -159,10 +161,11 @@ def _body(kit: Kit, shape: CarShape) -> None:
     kit.warm((shape.length * (0.5 - shape.front_axle), 0.0, shape.cowl[1]), 0.55, 9.0)
 
 
-def _stations(shape: CarShape) -> Floats:
+def _stations(shape: CarShape, arch_points: int) -> Floats:
+    bow = np.cos(np.linspace(0, np.pi, arch_points))
     ends = np.array([0.0, 0.006, 0.02, 0.05, 0.09])
     arches = [
-        axle + (shape.wheel_radius + ARCH_M) / shape.length * np.cos(np.linspace(0, np.pi, 9))
+        axle + (shape.wheel_radius + ARCH_M) / shape.length * bow
         for axle in (shape.front_axle, shape.rear_axle)
     ]
     wanted = np.concatenate([ends, 1 - ends, *arches, [shape.cowl[0], shape.tail[0], 0.5]])

@@ -20,17 +20,18 @@ TAIL = (1.0, 0.04, 0.02)
 def add_wheels(
     kit: Kit, axles_m: list[float], half_m: float, radius_m: float, *, spokes: int = 6
 ) -> None:
-    """Tyres, brakes behind spokes, and the dark of the wheel houses."""
+    """Tyres, brakes behind spokes, and the dark of the wheel houses; 0 spokes = a coarse disc."""
     dark = kit.slot("wheel_house", "trim")
-    width, r, segments = radius_m * 0.66, radius_m, 3 * spokes
+    width, r, segments = radius_m * 0.66, radius_m, 3 * spokes or 9
     tread = [(r, 0.05), (r, 0.85), (0.97 * r, 0.94), (0.66 * r, 1.0)]  # its inside is not seen
-    rubber = lathe([(p, width * z) for p, z in tread], segments=14, crease_deg=50)
+    rubber = lathe([(p, width * z) for p, z in tread], segments=14 if spokes else 9, crease_deg=50)
     face = [(0.67 * r, 0.97), (0.2 * r, 0.84), (0.0, 0.9)]
     for number, (x, side) in enumerate((x, side) for x in axles_m for side in (1, -1)):
         tyre = kit.slot(f"tyre.{number}", "tyre", Role.WHEEL)  # a part each: each has its own hub
         rim = kit.slot(f"rim.{number}", "painted_metal", Role.BRAKE, tint=(1.0, 1.0, 1.05))
         cells = np.full((2, segments), rim)
-        cells[0] = np.where(np.arange(segments) % 3 < 2, dark, rim)
+        if spokes:
+            cells[0] = np.where(np.arange(segments) % 3 < 2, dark, rim)
         hub = lathe(
             [(p, width * z) for p, z in face], segments=segments, crease_deg=20, slots=cells
         )

@@ -101,12 +101,14 @@ def tree(kind: str, variant: int, *, leaves: bool = True, leaf_count: int = 2000
     wood = kit.slot("trunk", shape.bark)
     height = float(rng.uniform(*shape.height_m))
     trunk, radii = _trunk(rng, shape, height)
-    kit.add(tube(trunk, radii, segments=9), wood)
+    near = leaf_count >= 600
+    kit.add(tube(trunk, radii, segments=9 if near else 5), wood)
     first = _limbs(rng, shape, trunk, radii, height)
     second = _twigs(rng, shape, first)
-    kit.add(_sticks(first, 5), wood)
+    kit.add(_sticks(first, 5 if near else 3), wood)
     if leaves or shape.evergreen:
-        kit.add(_sticks(second.every(3), 3), wood)
+        if near:
+            kit.add(_sticks(second.every(3), 3), wood)
         slot = kit.slot("leaf", shape.leaf, Role.LEAF, tint="leaf")
         kit.add(_foliage(rng, shape, second, height, leaf_count), slot)
     else:
@@ -314,13 +316,14 @@ def _far_trees(
     wood = kit.slot("trunk", "bark")
     for x, y in places.tolist():
         height = float(rng.uniform(5, 14))
-        kit.add(tube([(x, y, -0.5), (x, y, height * 0.7)], [0.22, 0.08], segments=4), wood)
+        foot, top = np.array([[x, y, -0.5]]), np.array([[x, y, height * 0.7]])
+        kit.add(tubes(foot, top, np.array([0.22]), np.array([0.08]), segments=4), wood)
         if not (leaves or needle):
             kit.add(_bare_crown(rng, (x, y), height), wood)
             continue
         wide = height * (0.2 if needle else 0.3)
         radii, leaf_m = (wide, wide, height * 0.82), 0.55 if needle else 0.66
-        crown = cloud(rng, radii, 64, leaf_m, cone=needle)
+        crown = cloud(rng, radii, 52, leaf_m, cone=needle)
         kit.add(crown.moved(x, y, height * 0.16), leaf)
     return kit.model()
 

@@ -110,7 +110,7 @@ def build(
     for x, y, yaw in bays:
         if moving.uniform() < 0.6:
             warm = float(moving.uniform()) ** 3
-            model = pick_vehicle(moving, kinds, heavy=0.0)
+            model = pick_vehicle(moving, kinds, heavy=0.0, detail=False)
             place_vehicle(builder, moving, model, (x, y, yaw), activity=warm, rise_m=0.3)
     _living(builder, moving, kinds, region, land)
     return builder.finish(_route(place), lowest_m=land.water_m)
@@ -264,7 +264,7 @@ def _traffic(
     parked: list[tuple[float, float, float]] = []
     for _ in range(region.vehicles):
         u = rng.uniform(size=5)
-        model = pick_vehicle(rng, kinds, heavy=0.2)
+        model = pick_vehicle(rng, kinds, heavy=0.2, detail=False)
         if u[0] < 0.5 and yards:
             x, y, yaw = yards[int(u[1] * len(yards))]
             x, y = x + 9 * (u[2] - 0.5), y + 9 * (u[3] - 0.5)

@@ -17,6 +17,7 @@ __all__ = ["PREMISES", "Furnisher", "Premises"]
 
 SMALL = ("chair", "plant", "boxes", "bin", "chair")
 Room = tuple[float, float, float, float]
+LEAST_MIDDLE_M = 3.2  # narrower rooms have nothing in their middle
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class Furnisher:
         x0, y0, x1, y1 = room
         lamp = appliances.ceiling_lamp(int(self.rng.integers(3)))
         count = 2 if x1 - x0 > 6 else 1
+        if x1 - x0 > 3 * (y1 - y0):  # a corridor
+            count = round((x1 - x0) / 3.5)
         for k in range(count):
             x = x0 + (x1 - x0) * (k + 0.5) / count
             pose = Pose(x, (y0 + y1) / 2, self.plan.height_m, 90.0 * float(self.rng.integers(2)))
@@ -253,7 +256,7 @@ class Furnisher:
         x0, y0, x1, y1 = room
         u = self.rng.uniform(size=6)
         name = self.premises.middle[int(u[0] * len(self.premises.middle))]
-        if not name:
+        if not name or min(x1 - x0, y1 - y0) < LEAST_MIDDLE_M:
             return
         if name == "table":
             kind = self.kinds.desks[int(u[3] * len(self.kinds.desks))]

@@ -1,4 +1,4 @@
-"""Rooms in a ring: offices, homes, workshops, stores; furniture, radiators, machines, people.
+"""Rooms and corridors: offices, homes, workshops, stores; furniture, radiators, machines, people.
 
 The route goes through open doorways from room to room and back. Walls and furniture depend on the
 seed, people and what they left lying about on the visit too.
@@ -7,6 +7,7 @@ seed, people and what they left lying about on the visit too.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermoscope.core.checks import check_in_range
 from thermoscope.synthetic.conditions import check_family, sample_conditions
@@ -26,6 +27,10 @@ from thermoscope.synthetic.scenes.rooms import (
 from thermoscope.synthetic.scenes.traffic import place_person
 
 __all__ = ["build"]
+
+CORRIDORS = 0.4  # share of the places that have one
+LEG_M = 0.65  # from the middle of a seat to the feet
+Seat = tuple[float, float, float, float]
 
 
 def build(
@@ -51,7 +56,8 @@ def build(
     kinds = KINDS[chosen]
     premises = PREMISES[tuple(PREMISES)[int(place.uniform() * len(PREMISES))]]
     height = float(place.uniform(*premises.height_m))
-    plan = draw_plan(place, columns=int(place.integers(2, 4)), height_m=height)
+    columns, corridor = int(place.integers(2, 4)), bool(place.uniform() < CORRIDORS)
+    plan = draw_plan(place, columns=columns, height_m=height, corridor=corridor)
     builder = SceneBuilder("indoor", seed, family=chosen, conditions=conditions, indoor=True)
     _shell(builder, place, plan, premises, outside)
     route = route_of(plan)
@@ -60,7 +66,8 @@ def build(
     work = Furnisher(builder, place, moving, kinds=kinds, premises=premises, plan=plan)
     for room in plan.rooms():
         work.room(room)
-    _living(builder, moving, kinds, work, plan)
+    seats = [seat for seat in work.seats if _legroom(seat, route.points)]
+    _living(builder, moving, kinds, seats, plan)
     return builder.finish(route.points)
 
 
@@ -90,15 +97,22 @@ def _shell(
             builder.heat.append(HeatSource(-1, at, 0.45, 5.0))
 
 
+def _legroom(seat: Seat, route: NDArray[np.float64]) -> bool:
+    """Whether the feet of who sits there stay clear of the route."""
+    x, y, _, yaw = seat
+    feet = (x + LEG_M * np.cos(np.radians(yaw)), y + LEG_M * np.sin(np.radians(yaw)))
+    return bool(np.hypot(*(route - feet).T).min() > 0.6)
+
+
 def _living(
     builder: SceneBuilder,
     rng: np.random.Generator,
     kinds: Kinds,
-    work: Furnisher,
+    seats: list[Seat],
     plan: Plan,
 ) -> None:
     """People on chairs, on their feet, lying; seats still warm; things left on the floor."""
-    for x, y, seat, yaw in work.seats:
+    for x, y, seat, yaw in seats:
         u = rng.uniform(size=2)
         a = np.radians(yaw)
         if u[0] < 0.28:

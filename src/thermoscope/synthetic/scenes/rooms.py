@@ -1,11 +1,13 @@
 """Rooms: a plan of rows and columns, walls with doors and windows, floors, ceilings.
 
-The rooms are linked by open doorways into a ring, which the route follows.
+The rooms are linked by open doorways into a ring, which the route follows. The lower row may be a
+corridor instead: one long room with a door to each room of the upper row.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ __all__ = ["Door", "Finish", "Plan", "Window", "draw_plan", "route_of", "shell"]
 Floats = NDArray[np.float64]
 WALL_M = 0.14
 DOOR_M = (1.15, 2.15)
+CORRIDOR_M = (2.1, 2.8)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Plan:
         height_m: Of the rooms.
         doors: Between neighbours on the ring.
         windows: In the outer walls.
+        corridor: The lower row is one long room.
     """
 
     xs: Floats
@@ -60,14 +64,15 @@ class Plan:
     height_m: float
     doors: tuple[Door, ...]
     windows: tuple[Window, ...]
+    corridor: bool = False
 
     def rooms(self) -> list[tuple[float, float, float, float]]:
         """x0, y0, x1, y1 of every room, row by row."""
-        return [
-            (float(x0), float(y0), float(x1), float(y1))
-            for y0, y1 in zip(self.ys[:-1], self.ys[1:], strict=True)
-            for x0, x1 in zip(self.xs[:-1], self.xs[1:], strict=True)
-        ]
+        found = []
+        for row, (y0, y1) in enumerate(pairwise(self.ys.tolist())):
+            xs = self.xs[[0, -1]] if self.corridor and row == 0 else self.xs
+            found += [(x0, y0, x1, y1) for x0, x1 in pairwise(xs.tolist())]
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,17 +92,29 @@ class Finish:
     ceiling: str
 
 
-def draw_plan(rng: np.random.Generator, *, columns: int, height_m: float) -> Plan:
-    """Two rows of rooms of random sizes; neighbours are linked into one ring."""
+def draw_plan(
+    rng: np.random.Generator, *, columns: int, height_m: float, corridor: bool = False
+) -> Plan:
+    """Two rows of rooms of random sizes, or one and a corridor; neighbours are linked into a ring.
+
+    Args:
+        rng: Source of all draws.
+        columns: Rooms a row, at least 2.
+        height_m: Of the rooms.
+        corridor: The lower row is a corridor.
+    """
     xs = np.concatenate([[0.0], np.cumsum(rng.uniform(4.6, 7.6, columns))])
-    ys = np.concatenate([[0.0], np.cumsum(rng.uniform(4.6, 7.2, 2))])
+    depths = rng.uniform(4.6, 7.2, 2)
+    if corridor:
+        depths[0] = rng.uniform(*CORRIDOR_M)
+    ys = np.concatenate([[0.0], np.cumsum(depths)])
     xs, ys = xs - xs[-1] / 2, ys - ys[-1] / 2
     doors = []
-    for row in (0, 1):
+    for row in (1,) if corridor else (0, 1):
         for k in range(1, columns):
             y = float(ys[row] + (ys[row + 1] - ys[row]) * rng.uniform(0.35, 0.65))
             doors.append(Door(float(xs[k]), y, 1))
-    for k in (0, columns - 1):
+    for k in range(columns) if corridor else (0, columns - 1):
         x = float(xs[k] + (xs[k + 1] - xs[k]) * rng.uniform(0.35, 0.65))
         doors.append(Door(x, float(ys[1]), 0))
     windows = []
@@ -107,7 +124,7 @@ def draw_plan(rng: np.random.Generator, *, columns: int, height_m: float) -> Pla
             x = float(xs[k] + (xs[k + 1] - xs[k]) * (0.35 + 0.3 * u[0]))
             if u[1] < 0.75:
                 windows.append(Window(x, float(y), 0, (0, inward), 0.6 + 0.5 * float(u[2])))
-    return Plan(xs, ys, height_m, tuple(doors), tuple(windows))
+    return Plan(xs, ys, height_m, tuple(doors), tuple(windows), corridor)
 
 
 def route_of(plan: Plan) -> Path:
@@ -115,8 +132,9 @@ def route_of(plan: Plan) -> Path:
     count = len(plan.xs) - 1
     lower = [d for d in plan.doors if d.axis == 1 and d.y < plan.ys[1]]
     upper = [d for d in plan.doors if d.axis == 1 and d.y > plan.ys[1]]
-    west, east = (d for d in plan.doors if d.axis == 0)
-    lower_rooms, upper_rooms = plan.rooms()[:count], plan.rooms()[count:]
+    across = [d for d in plan.doors if d.axis == 0]
+    west, east = across[0], across[-1]
+    lower_rooms, upper_rooms = plan.rooms()[:-count], plan.rooms()[-count:]
     points: list[tuple[float, float]] = []
 
     def middle(room: tuple[float, float, float, float], near: Door) -> None:
@@ -124,10 +142,13 @@ def route_of(plan: Plan) -> Path:
         x = 0.45 * (room[0] + room[2]) + 0.1 * near.x
         points.append((x, 0.45 * (room[1] + room[3]) + 0.1 * near.y))
 
-    middle(lower_rooms[0], west)
-    for door in lower:
-        points.append((door.x, door.y))
-    middle(lower_rooms[-1], east)
+    if plan.corridor:
+        along = float(plan.ys[:2].mean())
+        points += [(west.x, along), (east.x, along)]
+    else:
+        middle(lower_rooms[0], west)
+        points += [(door.x, door.y) for door in lower]
+        middle(lower_rooms[-1], east)
     points.append((east.x, east.y))
     middle(upper_rooms[-1], east)
     for door in reversed(upper):
@@ -180,14 +201,17 @@ def shell(plan: Plan, finish: Finish, *, daylight: float, outside_k: float) -> M
         holes = [
             (d.y, DOOR_M[0] / 2, 0.0, DOOR_M[1]) for d in plan.doors if d.axis == 1 and d.x == x
         ]
-        add_boxes(kit, outer if rim else wall, _wall(plan, 1, float(x), holes))
+        first = 1 if plan.corridor and not rim else 0
+        span = (float(plan.ys[first]), float(plan.ys[-1]))
+        add_boxes(kit, outer if rim else wall, _wall(1, span, float(x), plan.height_m, holes))
     for k, y in enumerate(plan.ys):
         rim = k in (0, len(plan.ys) - 1)
         holes = [
             (d.x, DOOR_M[0] / 2, 0.0, DOOR_M[1]) for d in plan.doors if d.axis == 0 and d.y == y
         ]
         holes += [(w.x, w.half_m, 0.9, 2.15) for w in plan.windows if w.y == y]
-        add_boxes(kit, outer if rim else wall, _wall(plan, 0, float(y), holes))
+        span = (float(plan.xs[0]), float(plan.xs[-1]))
+        add_boxes(kit, outer if rim else wall, _wall(0, span, float(y), plan.height_m, holes))
     for number, (x0, y0, x1, y1) in enumerate(plan.rooms()):
         floor = finish.floor[number % len(finish.floor)]
         kit.add(
@@ -207,11 +231,14 @@ def shell(plan: Plan, finish: Finish, *, daylight: float, outside_k: float) -> M
 
 
 def _wall(
-    plan: Plan, axis: int, at: float, holes: list[tuple[float, float, float, float]]
+    axis: int,
+    span: tuple[float, float],
+    at: float,
+    top: float,
+    holes: list[tuple[float, float, float, float]],
 ) -> list[Span]:
     """Boxes of a wall along an axis with holes given as middle, half width, bottom, top."""
-    ends = plan.xs if axis == 0 else plan.ys
-    start, stop, top = float(ends[0]) - WALL_M / 2, float(ends[-1]) + WALL_M / 2, plan.height_m
+    start, stop = span[0] - WALL_M / 2, span[1] + WALL_M / 2
     pieces = []
     for middle, half, low, high in sorted(holes):
         pieces.append((start, middle - half, 0.0, top))

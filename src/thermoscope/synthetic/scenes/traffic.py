@@ -37,13 +37,15 @@ def _pick(rng: np.random.Generator, names: Sequence[str]) -> str:
     return names[int(rng.integers(len(names)))]
 
 
-def pick_vehicle(rng: np.random.Generator, kinds: Kinds, *, heavy: float) -> Model:
+def pick_vehicle(
+    rng: np.random.Generator, kinds: Kinds, *, heavy: float, detail: bool = True
+) -> Model:
     """A car, or with the share `heavy` a truck or bus."""
     if rng.uniform() < heavy:
         if rng.uniform() < 0.5:
             return truck(_pick(rng, kinds.trucks), int(rng.integers(4)))
         return bus(_pick(rng, kinds.buses), int(rng.integers(3)))
-    return car(_pick(rng, kinds.cars), int(rng.integers(8)))
+    return car(_pick(rng, kinds.cars), int(rng.integers(8)), detail=detail)
 
 
 def place_vehicle(
@@ -129,7 +131,7 @@ def fill_bays(
     """Cars in the bays of parking lots."""
     for bay in bays:
         if rng.uniform() < 0.6:
-            model = car(_pick(rng, kinds.cars), int(rng.integers(8)))
+            model = pick_vehicle(rng, kinds, heavy=0.0, detail=False)
             back = 180.0 if rng.uniform() < 0.3 else 0.0
             place = (bay.x, bay.y, bay.yaw_deg + back)
             rise = KERB_M - 0.01
