@@ -149,19 +149,26 @@ def within(model: Encoder, pairs: list[Pair]) -> dict[str, Any]:
     }
 
 
-def patches(model: Encoder, goal: Encoder, pairs: list[Pair]) -> dict[str, Any]:
-    """Share of thermal patches that find their place among the teacher's RGB patches."""
-    rgb, thermal = views(pairs)
-    mine = functional.normalize(model.features(thermal).grid.flatten(2), dim=1)
-    theirs = functional.normalize(goal.features(rgb).grid.flatten(2), dim=1)
+def patches(model: Encoder, goal: Encoder, pairs: list[Pair], shift: int = 0) -> dict[str, Any]:
+    """Share of thermal patches that find their place among the teacher's RGB patches.
+
+    With `shift` the RGB window lies that many patches to the right, so that a patch which knows
+    where in the window it lies, and not what it shows, finds nothing.
+    """
     side = SIDE // 14
+    rgb, thermal = views(pairs, (SIDE, SIDE + 14 * shift))
+    windows = thermal[..., :SIDE], rgb[..., 14 * shift :]
+    mine = functional.normalize(model.features(np.ascontiguousarray(windows[0])).grid, dim=1)
+    theirs = functional.normalize(goal.features(np.ascontiguousarray(windows[1])).grid, dim=1)
+    rows = torch.arange(side * side) // side
+    columns = torch.arange(side * side) % side
+    shown = columns >= shift
     exact, near = [], []
-    for a, b in zip(mine, theirs, strict=True):
+    for a, b in zip(mine.flatten(2), theirs.flatten(2), strict=True):
         best = (a.T @ b).argmax(dim=1)
-        own = torch.arange(side * side)
-        gap = torch.maximum((best // side - own // side).abs(), (best % side - own % side).abs())
-        exact.append(float((gap == 0).float().mean()))
-        near.append(float((gap <= 1).float().mean()))
+        gap = torch.maximum((rows[best] - rows).abs(), (columns[best] - columns + shift).abs())
+        exact.append(float((gap[shown] == 0).float().mean()))
+        near.append(float((gap[shown] <= 1).float().mean()))
     return {
         "right patch %": round(100 * float(np.mean(exact)), 1),
         "within one patch %": round(100 * float(np.mean(near)), 1),
@@ -233,7 +240,7 @@ def scene_set(split: str, count: int, cache: Path | None) -> dict[str, Any]:
 
 def scene_probe(model: Encoder, band: str, train: dict[str, Any], val: dict[str, Any]) -> Any:
     """Linear probe on rendered scenes: mean IoU on held-out worlds, all, by day, by night."""
-    classes = len(TAXONOMIES["fmb"].names)
+    classes = len(TAXONOMIES["fmb"].classes)
     grids = model.features(train[band]).grid
     small = torch.from_numpy(patch_labels(train["labels"], tuple(grids.shape[2:])))
     rows, labels = grids.permute(0, 2, 3, 1).flatten(0, 2), small.flatten()
@@ -365,6 +372,7 @@ def prepared(arguments: argparse.Namespace) -> dict[str, Callable[[Encoder], dic
         "thermal to RGB": lambda m: across(m, pairs, spare),
         "within a band": lambda m: within(m, pairs),
         "patches": lambda m: patches(m, goal, aligned),
+        "patches, displaced by 4": lambda m: patches(m, goal, aligned, shift=4),
         "mask probe": lambda m: mask_probe(m, folder),
         "places, 5 m": lambda m: loop_places(m, arguments.loops, cache and cache / "visits", 5.0),
     }

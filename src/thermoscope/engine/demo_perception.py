@@ -28,6 +28,7 @@ PLACES = 8
 SHOWN_QUERIES = 3
 FIRST = 3
 WIDTH_PX = 224
+TILE_PX, GAP_PX = 320, 8
 Picture = NDArray[np.uint8]
 
 
@@ -76,39 +77,60 @@ def _places() -> list[page.Fragment]:
         )
     ]
     for number in range(SHOWN_QUERIES):
-        row = [page.picture(_thermal(queries[number]), f"query {number + 1}: thermal, night")]
-        for match in found[number]:
-            hit = "the same place" if match.name == names[number] else "another place"
-            caption = f"{match.rank}. cosine {match.similarity:.2f}: {hit}"
-            row.append(page.picture(_colour(gallery[int(match.name)]), caption))
-        parts.append(page.gallery(row))
+        shown = [_colour(gallery[int(match.name)]) for match in found[number]]
+        said = [
+            f"{match.rank}. cosine {match.similarity:.2f}"
+            + (" (the same place)" if match.name == names[number] else "")
+            for match in found[number]
+        ]
+        caption = f"thermal query; the nearest of the map: {', '.join(said)}"
+        parts.append(page.picture(_strip([_thermal(queries[number]), *shown]), caption))
     parts.append(page.heading("What the backbone sees"))
-    parts.append(_features(gallery[:2], queries[:2]))
+    parts += _features(gallery[:2], queries[:2])
     return parts
 
 
-def _features(gallery: Sequence[PlaceView], queries: Sequence[PlaceView]) -> page.Fragment:
+def _features(gallery: Sequence[PlaceView], queries: Sequence[PlaceView]) -> list[page.Fragment]:
     """Dense features as colours, in both bands, after and (where it is installed) before."""
     from thermoscope.engine.features import FeatureReader, component_pictures
     from thermoscope.models.load import load_model
     from thermoscope.models.teachers import load_teacher
 
     networks = {"after distillation": load_model(BACKBONE)}
+    note = "Like colours are like features, within a row."
     try:
         teacher = load_teacher("dinov2_small_offline").network
-        networks["before (the frozen teacher)"] = teacher
+        networks["before it (the frozen teacher)"] = teacher
     except ThermoscopeError:
-        pass  # its package is an extra: the report shows what can be shown
-    pictures = []
+        note += " With the extra teachers installed, the features before distillation stand below."
+    rows = [page.paragraph(note)]
     for label, network in networks.items():
         colour = FeatureReader(network, modality="rgb", side_px=WIDTH_PX)
         thermal = FeatureReader(network, modality="thermal", side_px=WIDTH_PX)
-        grids = [colour.read(v.picture)[1] for v in gallery]
-        grids += [thermal.read(v.picture)[1] for v in queries]
-        bands = ["colour, day"] * len(gallery) + ["thermal, night"] * len(queries)
-        for shown, band in zip(component_pictures(grids), bands, strict=True):
-            pictures.append(page.picture(shown, f"{band}: features {label}"))
-    return page.gallery(pictures)
+        grids = [
+            r.read(v.picture)[1]
+            for r, views in ((colour, gallery), (thermal, queries))
+            for v in views
+        ]
+        seen = component_pictures(grids)
+        count = len(gallery)
+        for place in range(count):
+            strip = [_colour(gallery[place]), seen[place]]
+            strip += [seen[count + place], _thermal(queries[place])]
+            caption = f"colour by day, its features, features of thermal by night, it: {label}"
+            rows.append(page.picture(_strip(strip), caption))
+    return rows
+
+
+def _strip(pictures: Sequence[Picture]) -> Picture:
+    """Pictures side by side at one size."""
+    import cv2
+
+    size = (TILE_PX, TILE_PX * 3 // 4)
+    tiles = [np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_AREA)) for p in pictures]
+    gap = np.full((size[1], GAP_PX, 3), 255, np.uint8)
+    parts = [part for tile in tiles for part in (tile, gap)]
+    return np.concatenate(parts[:-1], axis=1)
 
 
 def _thermal(view: PlaceView) -> Picture:
