@@ -18,9 +18,10 @@ __all__ = ["Arguments", "main"]
 
 M = TypeVar("M")
 MODELS = {
-    "retrieval": "anythermal_small.place",
+    "retrieval": "anythermal_small",
     "segmentation": "anythermal_small.segmentation",
     "depth": "anythermal_small.depth",
+    "stereo": "sgbm",
 }
 FEW = 50  # rendered frames, where nobody says how many
 
@@ -30,11 +31,12 @@ class Arguments:
     """Scores of a model on a data set.
 
     Protocols of segmentation: present, foreground, strict, anythermal; of depth: scale_shift,
-    metric, median, anythermal; of retrieval: pairs, frames, loops, ms2, cart, odombeyondvision. The
-    result names the one used and what it does.
+    metric, median, anythermal; of retrieval: pairs, frames, loops, ms2, cart, odombeyondvision; of
+    stereo: filtered, raw. The result names the one used and what it does. Stereo is scored beside
+    OpenCV's SGBM, on the same pixels.
     """
 
-    task: Annotated[Literal["retrieval", "segmentation", "depth"], tyro.conf.Positional]
+    task: Annotated[Literal["retrieval", "segmentation", "depth", "stereo"], tyro.conf.Positional]
     """What to score."""
     model: str | None = None
     """Name of the weights; the shipped ones of the task if not given."""
@@ -156,7 +158,61 @@ def _retrieval(arguments: Arguments) -> dict[str, Any]:
         ).to_dict()
 
 
-_SCORERS = {"segmentation": _segmentation, "depth": _depth, "retrieval": _retrieval}
+def _stereo(arguments: Arguments) -> dict[str, Any]:
+    from thermoscope.engine.evaluate_stereo import Matcher, evaluate_stereo
+    from thermoscope.engine.stereo_baselines import Sgbm
+    from thermoscope.engine.stereo_frames import limits_of, stereo_groups
+    from thermoscope.models.load import load_model
+    from thermoscope.models.thermostereort import ThermoStereoRT
+
+    protocol = arguments.protocol or "filtered"
+    low, high = (-96, 96) if arguments.data == "cats" else (0, 96)
+    methods: dict[str, Matcher] = {"sgbm": Sgbm(min_disparity_px=low, max_disparity_px=high)}
+    if arguments.model not in (None, "sgbm"):
+        network = load_model(str(arguments.model), folder=arguments.weights)
+        if not isinstance(network, ThermoStereoRT):
+            raise ConfigError(f"{arguments.model!r} is no stereo network. Choose another --model.")
+        methods = {str(arguments.model): network, **methods}
+    groups = stereo_groups(
+        arguments.data,
+        arguments.root,
+        protocol=protocol,
+        split=arguments.split,
+        count=arguments.count,
+        every=arguments.every,
+    )
+    with progress_bar("eval") as steps:
+        report = evaluate_stereo(
+            methods,
+            groups,
+            protocol=protocol,
+            min_disparity_px=low,
+            max_disparity_px=high,
+            limits_px=limits_of(arguments.data),
+            progress=steps.done,
+        ).to_dict()
+    report["rows"] = [_flat(row) for row in report["rows"]]
+    return report
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A line of the table: which pixels of which frames, disparity, depth, time."""
+    scores, depth = row["scores"], row["depth"] or {}
+    return {
+        **{key: row[key] for key in ("method", "pixels", "group")},
+        **{key: scores[key] for key in ("images", "answered", "epe_px", "d1_all")},
+        **{f"bad_{limit:g}": share for limit, share in scores["bad"].items()},
+        **{key: depth.get(key, math.nan) for key in ("abs_rel", "rmse_m", "delta_1")},
+        "ms": row["milliseconds"],
+    }
+
+
+_SCORERS = {
+    "segmentation": _segmentation,
+    "depth": _depth,
+    "retrieval": _retrieval,
+    "stereo": _stereo,
+}
 
 
 def _model(arguments: Arguments, kind: type[M]) -> M:

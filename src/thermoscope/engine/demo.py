@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from thermoscope.core.errors import ThermoscopeError
 from thermoscope.core.version import VERSION
 from thermoscope.engine import report as page
+from thermoscope.engine.demo_perception import dense_section, place_section
+from thermoscope.engine.demo_stereo import stereo_section
 from thermoscope.engine.display_unit import DisplayUnit, value_text
 from thermoscope.engine.facts import extra_rows, fact_rows
 from thermoscope.engine.histogram import histogram_svg
@@ -241,4 +243,10 @@ def next_section(frames: Sequence[DemoFrame]) -> Iterator[Section]:
     yield "More", [page.commands(lines)]
 
 
-SECTIONS: tuple[SectionMaker, ...] = (frame_sections, next_section)
+SECTIONS: tuple[SectionMaker, ...] = (
+    frame_sections,
+    dense_section,
+    place_section,
+    stereo_section,
+    next_section,
+)

@@ -6,6 +6,7 @@ What is NOT here: losses and settings (`thermoscope.recipes.segmentation`,
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 
-class DenseTask:
+class DenseTask(ABC):
     """Batches and parameters of training a head; the losses are the subclass's.
 
     Args:
@@ -54,9 +55,9 @@ class DenseTask:
         """See `DenseFrames.batch`."""
         return self.frames.batch(step, rank, world_size, batch_size=self.loop.batch_size)
 
+    @abstractmethod
     def losses(self, batch: Batch, gather: Gather) -> dict[str, Tensor]:
         """Scalars by name with ``"loss"``, over the batch of all processes."""
-        raise NotImplementedError
 
     def scores(self) -> dict[str, float]:
         """On the validation frames; none here."""

@@ -1,0 +1,220 @@
+"""Time of a pair: the stereo networks in several runtimes, and SGBM, in one run.
+
+Run, on an idle machine:
+
+    python benchmarks/stereo_speed.py [--models fast base] [--repeats 200] [--size 640x256] \
+        [--json PATH] [--compile]
+
+Batch 1, the pair of a rendered street through the sensor of MS2, median after 10 warm-up runs.
+FLOPs count convolutions and products of matrices (two for each multiplication with addition); the
+share of the peak is theirs over the time, against the best product of two bf16 matrices here. Exit
+status 1 if OpenVINO bf16 needs more than 33 ms (fast) or 50 ms (base) at 640x256. A runtime that is
+not installed is named and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from thermoscope.engine.stereo_baselines import Sgbm
+from thermoscope.models.thermostereort import SIZES, ThermoStereoRT
+from thermoscope.synthetic.dataset import Scenes
+
+WARM_UP = 10
+WANTED_MS = {"fast": 33.0, "base": 50.0}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One runtime of one model."""
+
+    model: str
+    runtime: str
+    median_ms: float
+    p90_ms: float
+    gflops: float
+    peak_share: float
+    peak_memory_mb: float
+
+
+def timed(run: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Median and 90th percentile, ms."""
+    for _ in range(WARM_UP):
+        run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(1e3 * (time.perf_counter() - start))
+    return float(np.median(times)), float(np.percentile(times, 90))
+
+
+def peak_gflops() -> float:
+    """Best product of two bf16 matrices, 1e9 operations a second."""
+    side = 2048
+    a, b = torch.randn(2, side, side).bfloat16()
+    best, _ = timed(lambda: a @ b, 10)
+    return 2 * side**3 / (best * 1e6)
+
+
+def pair(size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """A rendered street at this size, (1, 1, H, W) each, around 0."""
+    sample = Scenes(split="val", environment="urban", preset="ms2", count=1, colour="none")[0]
+    views = []
+    for key in ("counts", "counts_right"):
+        plane = torch.from_numpy(sample[key].astype(np.float32))[None]
+        plane = torch.nn.functional.interpolate(plane, size=size, mode="bilinear")
+        views.append(plane - plane.median())
+    return views[0], views[1]
+
+
+def runtimes(
+    network: ThermoStereoRT, views: tuple[torch.Tensor, torch.Tensor], *, compiled: bool
+) -> dict[str, Callable[[], object]]:
+    """Name to a call that matches the pair once."""
+    found: dict[str, Callable[[], object]] = {"torch fp32": lambda: network(*views)}
+
+    def in_bf16() -> object:
+        with torch.autocast("cpu", torch.bfloat16):
+            return network(*views)
+
+    found["torch bf16"] = in_bf16
+    if compiled:
+        fast: Any = torch.compile(network)
+
+        def compiled_bf16() -> object:
+            with torch.autocast("cpu", torch.bfloat16):
+                return fast(*views)
+
+        found["torch.compile bf16"] = compiled_bf16
+    for add in (_add_openvino, _add_onnx):
+        try:
+            found |= add(network, views)
+        except ImportError as err:
+            print(f"left out: {err}")
+    return found
+
+
+def _add_openvino(
+    network: ThermoStereoRT, views: tuple[torch.Tensor, torch.Tensor]
+) -> dict[str, Callable[[], object]]:
+    import openvino
+
+    graph = openvino.convert_model(torch.export.export(network, views))
+    graph.reshape({graph.input(i): list(v.shape) for i, v in enumerate(views)})
+    arrays = [v.numpy() for v in views]
+    calls: dict[str, Callable[[], object]] = {}
+    for name, hint in (("fp32", "f32"), ("bf16", "bf16")):
+        settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+        request = openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
+        calls[f"OpenVINO {name}"] = lambda request=request: request.infer(arrays)
+    return calls
+
+
+def _add_onnx(
+    network: ThermoStereoRT, views: tuple[torch.Tensor, torch.Tensor]
+) -> dict[str, Callable[[], object]]:
+    import onnxruntime
+    import onnxscript  # noqa: F401  (what torch.onnx.export needs)
+
+    program = torch.onnx.export(network, views, dynamo=True, verbose=False)
+    model = program.model_proto.SerializeToString()
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    names = [i.name for i in session.get_inputs()]
+    feed = {n: v.numpy() for n, v in zip(names, views, strict=True)}
+    return {"ONNX Runtime fp32": lambda: session.run(None, feed)}
+
+
+def measure(
+    name: str, size: tuple[int, int], repeats: int, peak: float, *, compiled: bool
+) -> list[Row]:
+    """All runtimes of one model."""
+    network = SIZES[name]().eval()
+    views = pair(size)
+    rows = []
+    with torch.inference_mode(False), torch.no_grad():
+        with FlopCounterMode(display=False) as counter:
+            network(*views)
+        gflops = counter.get_total_flops() / 1e9
+        for runtime, run in runtimes(network, views, compiled=compiled).items():
+            median, p90 = timed(run, repeats)
+            share = gflops / (median / 1e3) / peak
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            rows.append(Row(name, runtime, median, p90, gflops, share, memory))
+    return rows
+
+
+def measure_sgbm(size: tuple[int, int], repeats: int) -> Row:
+    """The baseline, hole filling included."""
+    left, right = (v[0, 0].numpy() for v in pair(size))
+    matcher = Sgbm()
+    median, p90 = timed(lambda: matcher.predict(left, right), max(10, repeats // 4))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Row("sgbm", "OpenCV", median, p90, 0.0, 0.0, memory)
+
+
+def machine() -> dict[str, object]:
+    """What the numbers hold for."""
+    words = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "commit": commit,
+    }
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="+", default=["fast", "base"], choices=sorted(SIZES))
+    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--size", default="640x256")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    width, height = (int(n) for n in chosen.size.split("x"))
+    about, peak = machine(), peak_gflops()
+    print(json.dumps(about), f"peak bf16 {peak:.0f} GFLOP/s, {width}x{height}, batch 1")
+    rows = []
+    for name in chosen.models:
+        rows += measure(name, (height, width), chosen.repeats, peak, compiled=chosen.compile)
+    rows.append(measure_sgbm((height, width), chosen.repeats))
+    for row in rows:
+        print(
+            f"{row.model:<9} {row.runtime:<20} {row.median_ms:7.1f} ms (90 %: {row.p90_ms:7.1f})  "
+            f"{row.gflops:6.2f} GFLOP  {row.peak_share:4.0%} of peak  {row.peak_memory_mb:6.0f} MB"
+        )
+    if chosen.json:
+        found = {"machine": about, "peak_gflops": peak, "rows": [asdict(r) for r in rows]}
+        chosen.json.write_text(json.dumps(found, indent=1) + "\n")
+    slow = [
+        r
+        for r in rows
+        if r.runtime == "OpenVINO bf16"
+        and (width, height) == (640, 256)
+        and r.median_ms > WANTED_MS.get(r.model, float("inf"))
+    ]
+    return 1 if slow else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

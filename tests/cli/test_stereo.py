@@ -1,0 +1,131 @@
+"""``thermoscope stereo`` on small folders, with a random network of a few kilobytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from thermoscope.cli.main import main
+from thermoscope.core.weights import UNWRITTEN, WeightsCard, write_weights
+from thermoscope.geometry.ply import read_ply
+from thermoscope.io.write import write_image
+from thermoscope.models.thermostereort import thermostereort_tiny
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    network = thermostereort_tiny()
+    card = WeightsCard(
+        name="thermostereort_tiny",
+        model="thermostereort",
+        text="",
+        licence="Apache-2.0",
+        sha256=UNWRITTEN,
+        input_spec=network.input_spec,
+        sources=(),
+        command="",
+        seed=0,
+        scores={},
+        protocol="",
+        arguments=network.arguments,
+    )
+    write_weights(network, card, folder)
+    return folder
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> tuple[str, str]:
+    """Two good pairs, the third black on the left."""
+    folders = tmp_path / "left", tmp_path / "right"
+    for folder in folders:
+        folder.mkdir()
+        for number in range(3):
+            rng = np.random.default_rng(number)
+            view = rng.integers(3000, 4000, (32, 48)).astype(np.uint16)
+            if number == 2 and folder.name == "left":
+                view[:] = 0
+            write_image(folder / f"{number}.png", np.roll(view, -4 * (folder.name == "right"), 1))
+    return str(folders[0]), str(folders[1])
+
+
+def run(pairs: tuple[str, str], out: Path, weights: Path, *more: str) -> int:
+    words = ["stereo", *pairs, "--out", str(out), "--model", "thermostereort_tiny"]
+    return main([*words, "--weights", str(weights), *more])
+
+
+def test_files_of_each_pair_and_a_summary(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(pairs, out, weights, "--json") == 0
+    said = capsys.readouterr()
+    summary = json.loads(said.out)
+    assert (summary["matched"], summary["skipped_count"]) == (2, 1)
+    assert summary["skipped"][0]["reason"] == "left is black or blank: every pixel is 0"
+    assert summary["fps"] > 0
+    assert "2 skipped: left is black" in said.err
+    names = {p.name for p in out.iterdir()}
+    assert names == {
+        f"{n}_{k}" for n in (0, 1) for k in ("disparity.npy", "confidence.npy", "disparity.png")
+    }
+    disparity = np.load(out / "0_disparity.npy")
+    assert disparity.shape == (32, 48)
+    assert disparity.dtype == np.float32
+
+
+def test_depth_and_points_where_calibrated(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(pairs, out, weights, "--focal-px", "100", "--baseline-m", "0.2") == 0
+    depth, disparity = np.load(out / "0_depth.npy"), np.load(out / "0_disparity.npy")
+    seen = depth > 0
+    assert np.allclose(depth[seen], 20 / disparity[seen], rtol=1e-4)
+    points, colours = read_ply(out / "0_points.ply")
+    assert len(points) == seen.sum()
+    assert colours is not None
+
+
+def test_existing_files_are_kept(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(pairs, out, weights, "--plain") == 0
+    assert sorted(p.suffix for p in out.iterdir()) == [".npy"] * 4
+    assert run(pairs, out, weights, "--plain") == 2
+    assert "exists. Pass --overwrite" in capsys.readouterr().err
+    assert run(pairs, out, weights, "--plain", "--overwrite", "--loops", "2") == 0
+    assert "4 pairs matched, 2 skipped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (["--focal-px", "100"], "depth needs both --focal-px and --baseline-m"),
+        (["--focal-px", "100", "--baseline-m", "300"], "it seems to be in millimetres. Give 0.3"),
+        (["--loops", "0"], "--loops must be at least 1"),
+        (["--model", "thermostereort_fast"], "thermoscope train thermostereort --preset fast"),
+        (["--model", "unet"], "unknown model 'unet'"),
+    ],
+)
+def test_wrong_words(
+    pairs: tuple[str, str],
+    tmp_path: Path,
+    weights: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    text: str,
+) -> None:
+    assert run(pairs, tmp_path / "out", weights, *more) == 2
+    assert text in capsys.readouterr().err
+
+
+def test_one_file_twice_is_refused(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run((pairs[0], pairs[0]), tmp_path / "out", weights) == 2
+    assert "given as left and as right view" in capsys.readouterr().err
