@@ -6,7 +6,8 @@ a busy machine slows both: the ratio is the number to trust. Run:
     python benchmarks/io_tone.py [--json PATH] [--seconds 1.0]
 
 Exit status 1 if percentile tone mapping is below 300 frames/s at 640x512, or a row is slower than
-the plain way. Real files are read where the data folder is found (THERMOSCOPE_DATA).
+the plain way; reading with quality flags does more than the plain way and is shown, not judged.
+Real files are read where the data folder is found (THERMOSCOPE_DATA).
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from thermoscope.sensor.tone import (
 HEIGHT, WIDTH = 512, 640
 PERCENTILE_FPS = 300
 SLOWEST_RATIO = 0.95  # below 1 by what two runs of the same code differ
+FLAGS = ", with quality flags"
 Work = Callable[[], object]
 
 
@@ -193,13 +195,18 @@ def read_cases(folder: Path) -> Iterator[tuple[str, Work, Work | None, str]]:
     tifffile = importlib.import_module("tifffile")
     tifffile.imwrite(tiff, counts)
     unchanged = cv2.IMREAD_UNCHANGED
-    yield (
-        "read 16-bit PNG",
-        lambda: read(png),
-        lambda: cv2.imread(str(png), unchanged),
-        "cv2.imread",
-    )
-    yield "read 16-bit TIFF", lambda: read(tiff), lambda: tifffile.imread(tiff), "tifffile.imread"
+    ways: list[tuple[str, Path, Work, str]] = [
+        ("16-bit PNG", png, lambda: cv2.imread(str(png), unchanged), "cv2.imread"),
+        ("16-bit TIFF", tiff, lambda: tifffile.imread(tiff), "tifffile.imread"),
+    ]
+    for name, path, plain, what in ways:
+        yield f"read {name}{FLAGS}", lambda p=path: read(p), plain, what
+        yield (
+            f"read {name}, quality=False",
+            lambda p=path: read(p, quality=False),
+            plain,
+            what,
+        )
     data = data_folder()
     jpegs = sorted((data / "raw" / "flir_rjpeg").glob("*.[jJ][pP]*")) if data else []
     if jpegs:
@@ -342,7 +349,8 @@ def main() -> int:
     if options.json:
         content = {"hardware": hardware(), "commit": commit(), "rows": [asdict(r) for r in rows]}
         options.json.write_text(json.dumps({**content, "flicker": flicker}, indent=1))
-    slow = [r.name for r in rows if r.ratio is not None and r.ratio < SLOWEST_RATIO]
+    judged = [r for r in rows if r.ratio is not None and not r.name.endswith(FLAGS)]
+    slow = [r.name for r in judged if (r.ratio or 0.0) < SLOWEST_RATIO]
     percentile = next(r.ours_fps for r in rows if r.name == "percentile")
     if percentile < PERCENTILE_FPS:
         slow.append(f"percentile at {percentile:.0f} frames/s, wanted {PERCENTILE_FPS}")

@@ -34,8 +34,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 
 from thermoscope.synthetic.dataset import Scenes
-from thermoscope.synthetic.observe import Observation, World
+from thermoscope.synthetic.observe import Observation
 from thermoscope.synthetic.scenes import ENVIRONMENTS
+from thermoscope.synthetic.world import World
 
 WORKERS = 2
 WANTED = {("small", "left"): 6.0, ("tartanrgbt", "left"): 2.0}

@@ -3,6 +3,7 @@ import re
 import pytest
 
 from thermoscope.cli.main import main
+from thermoscope.engine import demo
 from thermoscope.engine import report as page
 from thermoscope.engine.demo import DemoFrame, bundled_samples, run_demo
 
@@ -11,6 +12,12 @@ def text_of(path) -> str:
     return re.sub(r"<[^>]+>|\s+", " ", path.read_text("utf-8").split("</style>")[1])
 
 
+@pytest.fixture
+def without_networks(monkeypatch):
+    monkeypatch.setattr(demo, "SECTIONS", (demo.frame_sections, demo.next_section))
+
+
+@pytest.mark.usefixtures("without_networks")
 def test_report_shows_each_frame(frame, folder, tmp_path):
     steps = []
     result = run_demo([folder / "f0.png"], tmp_path / "out", samples=[frame], progress=steps.append)
@@ -28,6 +35,7 @@ def test_report_shows_each_frame(frame, folder, tmp_path):
     assert f"thermoscope spot {frame}" in text
 
 
+@pytest.mark.usefixtures("without_networks")
 def test_a_broken_file_is_a_sentence_in_the_report(frame, broken, tmp_path, capsys):
     assert main(["demo", str(frame), str(broken), "--out", str(tmp_path / "out")]) == 2
     captured = capsys.readouterr()
@@ -43,8 +51,15 @@ def test_without_files_only_the_bundled_frames_are_shown(tmp_path, capsys):
     text = text_of(tmp_path / "report.html")
     assert text.count("(bundled, rendered)") >= len(bundled_samples())
     assert "thermoscope --help" in text
+    for title in (
+        "Places: thermal by night",
+        "Depth and classes",
+        "Depth from two thermal cameras",
+    ):
+        assert title in text
 
 
+@pytest.mark.usefixtures("without_networks")
 def test_unknown_part_of_a_frame_does_not_lose_the_rest(tmp_path):
     import numpy as np
 
@@ -64,6 +79,7 @@ def test_frame_titles_say_whose_it_is(tmp_path):
 
 
 @pytest.mark.real
+@pytest.mark.usefixtures("without_networks")
 def test_real_files(real_data, tmp_path):
     file = real_data / "raw" / "flir_rjpeg" / "IR_2412.jpg"
     result = run_demo([file], tmp_path, samples=[])

@@ -27,7 +27,7 @@ def test_places_are_found_and_shown(monkeypatch):
     monkeypatch.setattr(demo_perception, "PLACES", 4)
     monkeypatch.setattr(demo_perception, "SHOWN_QUERIES", 2)
     text = page_of(place_section([]))
-    assert text.count("nearest of the map") == 2
+    assert text.count("<figcaption>thermal query") == 2
     assert text.count("(the same place)") >= 1
     assert "after distillation" in text
 

@@ -9,7 +9,7 @@ from tests.fakes import image_files as fake
 
 from thermoscope.core.errors import ReadError, UnitError
 from thermoscope.io.formats import FORMATS, image_suffixes
-from thermoscope.io.read import read
+from thermoscope.io.read import RawLayout, read
 from thermoscope.sensor.planck import LinearScale
 from thermoscope.sensor.quality import Quality
 
@@ -128,6 +128,24 @@ def test_quality_is_assessed(written):
     assert (
         read(written(fake.encoded(Image.fromarray(fake.scene()), "PNG"), "b.png")).quality == set()
     )
+
+
+def test_quality_of_the_pixels_can_be_left_out(written):
+    constant = Image.fromarray(np.full((48, 64), 3000, np.uint16))
+    path = written(fake.encoded(constant, "PNG"), "a.png")
+    plain, judged = read(path, quality=False), read(path)
+    assert plain.quality == set()
+    assert judged.quality == {Quality.CONSTANT}
+    np.testing.assert_array_equal(plain.counts, judged.counts)
+    assert plain.source == judged.source
+
+
+def test_what_the_file_says_of_its_quality_stays(tmp_path):
+    path = tmp_path / "cut.bin"
+    path.write_bytes(np.full((8, 12), 3000, np.uint16).tobytes()[:150])
+    layout = RawLayout((8, 12), header_bytes=0)
+    assert Quality.TRUNCATED in read(path, raw=layout).quality
+    assert read(path, raw=layout, quality=False).quality == {Quality.TRUNCATED}
 
 
 def test_temperatures_of_counts_are_assessed_too(written):

@@ -12,6 +12,7 @@ from thermoscope.io.read import RawLayout
 from thermoscope.io.sequence import open_sequence
 from thermoscope.io.write import write_image
 from thermoscope.sensor.planck import LinearScale
+from thermoscope.sensor.quality import Quality
 
 FRAMES = [fake.scene(24, 32, seed=k) for k in range(12)]
 
@@ -113,6 +114,17 @@ def test_layout_and_scale_reach_every_frame(tmp_path):
         assert [float(image.kelvin[0, 0]) for image in sequence] == pytest.approx(
             [EXPECTED[0] / 10, EXPECTED[1] / 10], abs=1e-3
         )
+
+
+def test_quality_of_the_pixels_can_be_left_out(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(np.full((2, 24, 32), 3000, np.uint16).tobytes())
+    layout = RawLayout((24, 32))
+    for source in (path, [path]):
+        judged = open_sequence(source, raw=layout)
+        plain = open_sequence(source, raw=layout, quality=False)
+        assert [image.quality for image in judged] == [{Quality.CONSTANT}] * 2
+        assert [image.quality for image in plain] == [frozenset()] * 2
 
 
 # -- slices --------------------------------------------------------------------------------------

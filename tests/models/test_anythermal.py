@@ -107,7 +107,8 @@ class TestPublishedDinov2:
         with torch.no_grad():
             torch.testing.assert_close(model(images()).cls, expected[:, 0], atol=2e-4, rtol=1e-4)
 
-    def test_offline_hub_name_says_what_to_do(self):
+    def test_offline_hub_name_says_what_to_do(self, monkeypatch):
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         with pytest.raises(ReadError, match="put its model.safetensors"):
             read_dinov2("facebook/dinov2-of-nobody")
 

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from tests.sensor import odd_frames as odd
 
 from thermoscope.core.errors import ConfigError, ShapeError, UnitError
-from thermoscope.sensor.quality import Quality, assess
+from thermoscope.sensor.quality import Quality, _histogram, assess
 
 Q = Quality
 SEEDS = range(25)
@@ -21,6 +21,12 @@ SEEDS = range(25)
 
 def names(flags) -> list[str]:
     return sorted(flag.value for flag in flags)
+
+
+def test_the_histogram_is_numpys():
+    plane = np.random.default_rng(0).integers(0, 65536, (60, 80)).astype(np.uint16)
+    for part in (plane, plane[::2, ::3], np.zeros((9, 9), np.uint16)):
+        np.testing.assert_array_equal(_histogram(part), np.bincount(part.ravel()))
 
 
 # -- the forty -----------------------------------------------------------------------------------

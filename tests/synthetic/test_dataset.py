@@ -1,11 +1,12 @@
 """Rendered samples by index: the contract, exactness, determinism, splits, cache."""
 
+import gc
 import itertools
 import multiprocessing
+import weakref
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 
@@ -18,15 +19,13 @@ from thermoscope.core.errors import (
 )
 from thermoscope.core.sample import FIELDS, check_sample
 from thermoscope.geometry.camera import Camera
-from thermoscope.geometry.pose import check_pose, invert
+from thermoscope.geometry.pose import check_pose
 from thermoscope.geometry.stereo import (
     depth_from_disparity,
     points_from_depth,
-    remap,
-    warp_right_to_left,
 )
 from thermoscope.synthetic.cache import Recent, load_sample, save_sample
-from thermoscope.synthetic.dataset import Scenes
+from thermoscope.synthetic.dataset import WORLDS_KEPT, Scenes
 from thermoscope.synthetic.families import hour_of, place_seed
 from thermoscope.synthetic.rig import rig_preset
 
@@ -39,13 +38,6 @@ def same(a, b):
     assert a.keys() == b.keys()
     for key in a:
         np.testing.assert_array_equal(a[key], b[key], err_msg=key)
-
-
-def local_range(picture):
-    """Largest minus smallest value among a pixel and its eight neighbours."""
-    box = np.ones((3, 3), np.uint8)
-    plane = np.asarray(picture, np.float32)
-    return (cv2.dilate(plane, box) - cv2.erode(plane, box)).astype(np.float64)
 
 
 # -- the contract --------------------------------------------------------------------------------
@@ -79,26 +71,6 @@ def test_identities_of_depth_disparity_and_pose(index):
     np.testing.assert_allclose(sample["T_left_right"][:3, 3], [sample["baseline_m"], 0, 0])
 
 
-def test_points_seen_by_two_frames_of_a_visit_meet_in_the_world():
-    data = replace(TINY, preset="small")
-    first, second = data.observe(0), data.observe(1)
-    camera = data.rig.thermal.rectified
-    points, known = points_from_depth(first.truth.depth, camera)
-    world = points[known] @ first.T_world_camera[:3, :3].T + first.T_world_camera[:3, 3]
-    to_second = invert(second.T_world_camera)
-    pixels, in_front = camera.project(world @ to_second[:3, :3].T + to_second[:3, 3])
-    inside = in_front & camera.contains(np.nan_to_num(pixels, nan=-9))
-    there = (world[inside] - second.T_world_camera[:3, 3]) @ second.T_world_camera[:3, 2]
-    column, row = np.rint(pixels[inside]).astype(int).T
-    depth = np.minimum(second.truth.depth, 1e4)
-    flat = local_range(depth)[row, column] < 0.05 * depth[row, column]
-    seen = depth[row, column][flat]
-    # Nothing stands in front of what the second frame sees, and most is what it sees.
-    assert flat.sum() > 1500
-    assert np.mean(there[flat] < 0.95 * seen) < 0.01
-    assert np.mean(np.abs(there[flat] - seen) < 0.05 * seen) > 0.7
-
-
 def test_labels_depth_and_kelvin_share_their_edges():
     sample = replace(TINY, taxonomy="fine")[2]
     sky = np.isinf(sample["depth"])
@@ -106,40 +78,7 @@ def test_labels_depth_and_kelvin_share_their_edges():
     np.testing.assert_array_equal(np.isnan(sample["kelvin"]), sky)
 
 
-# -- exactness -----------------------------------------------------------------------------------
-
-
-def steepness(picture):
-    """Larger of the steps to the pixels at either side."""
-    step = np.abs(np.diff(picture, axis=1))
-    return np.maximum(np.pad(step, ((0, 0), (1, 0))), np.pad(step, ((0, 0), (0, 1))))
-
-
-@pytest.mark.parametrize("index", [0, 3, 6])
-def test_right_view_warped_by_disparity_is_the_left_view_outside_occlusions(index):
-    sample = replace(CLEAN, preset="small")[index]
-    left = sample["counts"][0].astype(np.float64)
-    right = sample["counts_right"][0].astype(np.float64)
-    warped, inside = warp_right_to_left(right, sample["disparity"][0])
-    seen = inside & ~sample["occluded"][0]
-    steep, _ = warp_right_to_left(steepness(right), sample["disparity"][0])
-    smooth = seen & (steepness(left) < 8) & (steep < 8)
-    assert smooth.sum() > 5000
-    assert np.abs(warped - left)[smooth].mean() < 1.0  # of 16384
-
-
-@pytest.mark.parametrize("index", [1, 5])
-def test_distorted_picture_rectifies_to_the_rectified_picture(index):
-    data = replace(CLEAN, preset="small", environment="indoor")
-    flat, bent = data.observe(index), replace(data, lens="distorted").observe(index)
-    maps = flat.rig.thermal.rectification()
-    for view, pixel_map in (("counts", maps.left_map), ("counts_right", maps.right_map)):
-        straight = getattr(flat, view)[0].astype(np.float64)
-        got, valid = remap(getattr(bent, view)[0].astype(np.float64), pixel_map)
-        steep, _ = remap(local_range(getattr(bent, view)[0]), pixel_map)
-        smooth = valid & (local_range(straight) < 8) & (steep < 8)
-        assert smooth.sum() > 2000
-        assert np.abs(got - straight)[smooth].mean() < 1.0
+# -- lenses and noise ------------------------------------------------------------------------------
 
 
 def test_distorted_samples_state_the_pose_of_the_lens_and_no_disparity():
@@ -197,6 +136,18 @@ def test_worker_processes_render_the_same(method):
     here = ROOMS[6]
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as pool:
         same(pool.submit(ROOMS.__getitem__, 6).result(), here)
+
+
+def test_a_process_keeps_the_last_worlds_only():
+    """Worlds are tens of megabytes each: thousands must not pile up."""
+    alive = []
+    for index in range(0, 24, 4):
+        seen = ROOMS.observe(index)
+        seen.sample()
+        alive.append(weakref.ref(seen._world.scene))
+        del seen
+    gc.collect()
+    assert [ref() is not None for ref in alive] == [False] * 4 + [True] * WORLDS_KEPT
 
 
 def test_shuffled_order_visits_all_and_keeps_scenes_together():

@@ -18,7 +18,8 @@ from thermoscope.synthetic.layouts import LAYOUTS, RenderPlan, render_layout
 from thermoscope.synthetic.layouts.cats import comma_rows
 from thermoscope.synthetic.layouts.layout import Block, Entry, portions
 from thermoscope.synthetic.layouts.ms2 import lidar_beams
-from thermoscope.synthetic.observe import Observation, Settings, World
+from thermoscope.synthetic.observe import Observation, Settings
+from thermoscope.synthetic.world import World
 
 
 def read(path):

@@ -1,5 +1,7 @@
 """Ray casting: depths by hand, a slow reference, exact identities between two views, shadows."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,9 @@ from tests.synthetic.box_world import FAR_WALL, NEAR_BOX, box_world
 from thermoscope.core.errors import CalibrationError, ShapeError
 from thermoscope.geometry.camera import Camera
 from thermoscope.geometry.pose import look_at, transform
-from thermoscope.synthetic.raycast import SceneCaster, cast
+from thermoscope.synthetic.raycast import _CASTERS, SceneCaster, cast
+from thermoscope.synthetic.rgb import shade_rgb
+from thermoscope.synthetic.thermal import shade_thermal
 
 EYE = np.array([0.0, 0.0, 1.5])
 CAMERA = Camera.from_fov(65, 49, 95.0)
@@ -172,11 +176,44 @@ def test_smooth_normals_are_shown_where_the_scene_has_them():
     np.testing.assert_array_equal(shown.depth_m, cast(scene, CAMERA, AHEAD).depth_m)
 
 
-def test_the_scene_is_built_once_and_freed_with_it():
+def test_a_scene_is_made_ready_once():
     scene = box_world()
-    first, second = cast(scene, CAMERA, AHEAD), cast(scene, CAMERA, AHEAD)
-    np.testing.assert_array_equal(first.depth_m, second.depth_m)
-    assert first.depth_m.dtype == first.position_m.dtype == first.sunlit.dtype == np.float32
+    cast(scene, CAMERA, AHEAD)
+    caster = _CASTERS[scene]
+    again = cast(scene, CAMERA, AHEAD)
+    assert _CASTERS[scene] is caster
+    np.testing.assert_array_equal(again.depth_m, caster.cast(CAMERA, AHEAD).depth_m)
+    assert again.depth_m.dtype == again.position_m.dtype == again.sunlit.dtype == np.float32
+
+
+def test_scenes_are_freed_though_their_rays_heat_and_light_are_kept_for_them():
+    """A cache keyed weakly by the scene must not hold the scene in its values."""
+    alive, before = [], len(_CASTERS)
+    for hour in (2.0, 9.0, 12.0, 15.0):
+        scene = box_world(hour=hour)
+        view = cast(scene, CAMERA, AHEAD)
+        shade_thermal(scene, view)
+        shade_rgb(scene, view)
+        alive.append(weakref.ref(scene))
+        assert len(_CASTERS) <= before + 1
+        del scene
+        gc.collect()
+    assert [ref() for ref in alive] == [None] * 4
+
+
+def test_a_caster_outlives_its_scene():
+    caster = SceneCaster(box_world())
+    gc.collect()
+    assert caster.cast(CAMERA, AHEAD).part[24 * 65 + 32] == 1
+
+
+def test_normals_look_back_along_the_rays(caster, view):
+    hit = np.flatnonzero(view.hit)
+    rays = tuple(np.ascontiguousarray(line) for line in view.direction[hit].T)
+    normals = np.stack(caster.normals_towards(view.face[hit], rays), 1)
+    np.testing.assert_allclose(normals, view.normal[hit], atol=1e-6)  # flat: no smooth normals
+    turned = np.stack(caster.normals_towards(view.face[hit], tuple(-line for line in rays)), 1)
+    np.testing.assert_array_equal(turned, -normals)
 
 
 def test_corner_cases_of_the_box_are_where_the_world_says(view):

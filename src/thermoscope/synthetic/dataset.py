@@ -19,13 +19,14 @@ from thermoscope.core.sample import Sample
 from thermoscope.synthetic.cache import Recent, fingerprint, load_sample, save_sample
 from thermoscope.synthetic.families import SPLITS, Hour, Moment, Place, hour_of, place_seed
 from thermoscope.synthetic.labels import TAXONOMIES
-from thermoscope.synthetic.observe import ColourViews, Lens, Observation, Settings, World
+from thermoscope.synthetic.observe import ColourViews, Lens, Observation, Settings
 from thermoscope.synthetic.rig import VirtualRig, rig_preset
 from thermoscope.synthetic.scenes import ENVIRONMENTS
+from thermoscope.synthetic.world import World
 
 __all__ = ["RENDERER", "Scenes"]
 
-RENDERER = 1
+RENDERER = 2
 """Goes up when the same settings render other pictures: old caches and folders are not reused."""
 WEATHERS = (None, "clear", "cloudy", "rain", "fog")
 WORLDS_KEPT = 2  # a process: built worlds are tens of megabytes each

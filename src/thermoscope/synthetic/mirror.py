@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.synthetic.raycast import SceneCaster
-from thermoscope.synthetic.scene import Scene
 from thermoscope.synthetic.surface import XYZ, Surface, dot
 
 __all__ = ["HORIZON", "Bounce", "bounce", "mirrored"]
@@ -63,12 +62,12 @@ def bounce(surface: Surface, chosen: Indices, caster: SceneCaster | None) -> Bou
     way = distance[hit].astype(np.float32)
     rows = [line.take(hit) for line in ray]
     position = [p.take(hit) + r * way for p, r in zip(start, rows, strict=True)]
-    lines = _normals(caster.scene, face[hit], rows)
+    lines = caster.normals_towards(face[hit], (rows[0], rows[1], rows[2]))
     total = surface.distance_m.take(chosen).take(hit) + way
     near = np.maximum(surface.distance_m.take(chosen).take(hit), np.float32(0.1))
     seen = Surface(
         pixel=hit,
-        part=caster.scene.face_part[face[hit]].astype(np.intp),
+        part=caster.face_part[face[hit]].astype(np.intp),
         position=(position[0], position[1], position[2]),
         normal=lines,
         ray=(rows[0], rows[1], rows[2]),
@@ -78,13 +77,3 @@ def bounce(surface: Surface, chosen: Indices, caster: SceneCaster | None) -> Bou
         footprint_m=surface.footprint_m.take(chosen).take(hit) * total / near * np.float32(BLUR),
     )
     return Bounce(ray, seen)
-
-
-def _normals(scene: Scene, face: NDArray[np.int32], rays: list[Floats]) -> XYZ:
-    """Unit normals of faces, on the side that the rays come from."""
-    corner = scene.vertices[scene.faces[face]]
-    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    x, y, z = np.ascontiguousarray(normal.T)
-    away = np.float32(-1) * np.sign(dot((x, y, z), (rays[0], rays[1], rays[2])))
-    return x * away, y * away, z * away

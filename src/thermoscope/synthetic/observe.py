@@ -1,8 +1,7 @@
 """One instant of the rig in a world: every picture, truth and reading of it, made when asked for.
 
-`World` is a scene made ready (rays, heat, path); `Observation` is the rig in it at one time. Each
-property is computed once, so whoever needs the left thermal picture alone pays for that alone.
-What is NOT here: which worlds and times a data set consists of (`.dataset`).
+Each property is computed once, so whoever needs the left thermal picture alone pays for that alone.
+What is NOT here: the world (`.world`), and which worlds and times a data set has (`.dataset`).
 """
 
 from __future__ import annotations
@@ -18,21 +17,19 @@ from thermoscope.core.errors import ConfigError
 from thermoscope.core.sample import Sample
 from thermoscope.geometry.camera import Camera
 from thermoscope.geometry.pose import invert
-from thermoscope.synthetic import scenes
 from thermoscope.synthetic.camera import THERMAL_CAMERAS, FfcSchedule, ThermalCameraModel
-from thermoscope.synthetic.families import Moment, Place, carrier_of, start_ns
+from thermoscope.synthetic.families import Moment, start_ns
 from thermoscope.synthetic.imu import ImuNoise, imu_samples
 from thermoscope.synthetic.labels import labels_of
-from thermoscope.synthetic.raycast import SceneCaster
-from thermoscope.synthetic.rgb import RgbShader, RgbView
+from thermoscope.synthetic.rgb import RgbView
 from thermoscope.synthetic.rgb_camera import RGB_CAMERAS
 from thermoscope.synthetic.rig import StereoPair, VirtualRig
-from thermoscope.synthetic.scene import Conditions, GBuffer, Scene
-from thermoscope.synthetic.thermal import ThermalShader, ThermalView
-from thermoscope.synthetic.trajectory import Trajectory
+from thermoscope.synthetic.scene import Conditions, GBuffer
+from thermoscope.synthetic.thermal import ThermalView
 from thermoscope.synthetic.truth import StereoTruth, depth_of, occlusion, stereo_truth
+from thermoscope.synthetic.world import World
 
-__all__ = ["ColourViews", "Lens", "Observation", "Settings", "World"]
+__all__ = ["ColourViews", "Lens", "Observation", "Settings"]
 
 Floats = NDArray[np.float64]
 Plane = NDArray[Any]
@@ -40,53 +37,6 @@ Lens = Literal["rectified", "distorted"]
 ColourViews = Literal["stereo", "left", "none"]
 FFC_PERIOD_S = (120.0, 240.0)
 FFC_FREEZE_S = 0.5
-
-
-class World:
-    """A scene made ready for many frames.
-
-    Args:
-        scene: The scene.
-        place: What it was built from.
-        lasting_s: Time that a visit takes, s: open routes are taken slowly enough.
-    """
-
-    def __init__(self, scene: Scene, place: Place, *, lasting_s: float) -> None:
-        self.scene, self.place = scene, place
-        self.caster = SceneCaster(scene)
-        self.thermal = ThermalShader(scene, caster=self.caster)
-        self.path = Trajectory(
-            scene.route,
-            scene.ground_z,
-            carrier_of(place.environment, seed=place.seed),
-            seed=place.seed,
-            visit=place.visit,
-            lasting_s=lasting_s,
-        )
-
-    @classmethod
-    def build(cls, place: Place, *, lasting_s: float) -> World:
-        """The world of a place, made by its generator."""
-        scene = scenes.build(
-            place.environment,
-            place.seed,
-            family=place.family,
-            hour=place.hour,
-            weather=place.weather,
-            visit=place.visit,
-        )
-        return cls(scene, place, lasting_s=lasting_s)
-
-    @cached_property
-    def colour(self) -> RgbShader:
-        """The shader of the visible band."""
-        return RgbShader(self.scene, caster=self.caster)
-
-    def start_s(self, lasting_s: float) -> float:
-        """Path time at which a visit of that length begins: the same for every visit."""
-        share = float(np.random.default_rng([self.place.seed, 0x7374]).uniform())
-        spare = self.path.duration_s - (0.0 if self.path.closed else lasting_s)
-        return share * max(spare, 0.0)
 
 
 @dataclass(frozen=True)
@@ -294,7 +244,7 @@ class Observation:
             heat = self._world.thermal.shade(self.right, view_dependent=self.settings.noise)
         counts = camera.expose(
             heat.radiance,
-            frame_seed=round(shown_s * 1000),
+            frame_seed=round(shown_s * 1000) % (1 << 31),  # a frozen frame may precede time 0
             since_ffc_s=schedule.since_s(time_s),
         )
         return counts[None]

@@ -8,9 +8,10 @@ y north, z up, metres. Camera axes: x right, y down, z forward.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import astuple, dataclass, field
 from enum import IntEnum
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ __all__ = [
     "Part",
     "Role",
     "Scene",
+    "scene_hash",
 ]
 
 Environment = Literal["urban", "indoor", "offroad", "aerial"]
@@ -225,6 +227,29 @@ class Scene:
     indoor: bool = False
     name: str = field(default="")
     corner_normals: NDArray[np.float32] | None = None
+
+
+def scene_hash(scene: Scene) -> str:
+    """A name for all that a scene holds: the same on every machine for the same generator call.
+
+    Numbers are rounded (geometry to 2^-14 m, the rest to six digits), because machines differ in
+    the last bit of a sine.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for array in (scene.faces, scene.face_part):
+        digest.update(np.ascontiguousarray(array, np.int32).tobytes())
+    for metres in (scene.vertices, scene.route, scene.ground_z):
+        digest.update(np.round(np.asarray(metres, np.float64) * 2**14).astype(np.int64).tobytes())
+    tables: list[Any] = [*scene.parts, *scene.lamps, *scene.heat, *scene.materials]
+    for row in (*tables, scene.conditions):
+        digest.update(repr(_rounded(astuple(row))).encode())
+    return digest.hexdigest()
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(_rounded(item) for item in value)
+    return f"{value + 0.0:.6g}" if isinstance(value, float) else value
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ MANIFEST = "scenes.json"
 JOURNAL = ".scenes_done.jsonl"
 IMAGES_PER_PLACE = 4  # of layouts without sequences
 CHUNK = 8  # frames a task: what a killed worker loses at most
+UNFINISHED = re.compile(r"\..+\.(npz|npy|png|txt|json|csv|yaml)\.[a-z0-9_]{8}")  # of `atomic_write`
 Progress = Callable[[int, int], None]
 """Called with frames done and frames in all."""
 
@@ -137,6 +139,7 @@ def render_layout(
     check_positive(workers, name="workers")
     folder = Path(root)
     _claim(folder, plan)
+    _sweep(folder)
     done = dict(_journal(folder))
     entries = plan.entries()
     missing = [e for e in entries if e.number not in done]
@@ -171,6 +174,13 @@ def _claim(folder: Path, plan: RenderPlan) -> None:
             f"{folder} holds a render with other settings: {what or 'another version'}. "
             "Give the same settings to go on with it, or choose another folder."
         )
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the unfinished files that a killed run left: this folder is a render's own."""
+    for path in folder.rglob(".*"):
+        if UNFINISHED.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _journal(folder: Path) -> Iterator[tuple[int, Facts]]:
