@@ -64,7 +64,7 @@ def openvino_calls(network: nn.Module, images: Tensor) -> dict[str, Callable[[],
     """Compiled networks by precision."""
     import openvino
 
-    converted = openvino.convert_model(network, example_input=images)
+    converted = openvino.convert_model(torch.export.export(network, (images,)))
     calls = {}
     for precision in ("f32", "bf16"):
         options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
