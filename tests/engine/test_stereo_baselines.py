@@ -61,6 +61,10 @@ def test_tuning_takes_what_is_better_and_nothing_else(
     best, error = tune_sgbm([noisy], start=start, choices={"block_px": (1, 7)})
     assert error < untuned
     assert best == replace(start, block_px=7)
+    fewest, share = tune_sgbm([noisy], start=start, choices={"block_px": (1, 7)}, by="bad_3")
+    answer = fewest.predict(noisy.left, noisy.right).disparity
+    off = np.abs(answer - noisy.disparity)[noisy.valid] > 3
+    assert share == pytest.approx(off.mean())
     with pytest.raises(ConfigError, match="no pair to tune on"):
         tune_sgbm([])
 

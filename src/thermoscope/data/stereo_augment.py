@@ -203,16 +203,18 @@ def _sensed(
     if sigma > 0.2:
         view = np.asarray(cv2.GaussianBlur(view, (0, 0), sigma), np.float32)
     middle = float(view.mean())
-    gain = 1 + rng.uniform(-0.5, 0.5) * settings.gain
-    offset = rng.uniform(-0.5, 0.5) * settings.offset * spread
+    gain = np.float32(1 + rng.uniform(-0.5, 0.5) * settings.gain)
+    offset = np.float32(rng.uniform(-0.5, 0.5) * settings.offset * spread)
     view = (view - middle) * gain + middle + offset
     if settings.drift:
-        knots = rng.normal(size=(3, 4)).astype(np.float32) * rng.uniform(0, settings.drift) * spread
+        knots = rng.standard_normal((3, 4), dtype=np.float32)
+        knots *= np.float32(rng.uniform(0, settings.drift) * spread)
         view = view + cv2.resize(knots, view.shape[::-1], interpolation=cv2.INTER_CUBIC)
     if settings.stripes:
-        view = view + rng.normal(size=view.shape[1]) * rng.uniform(0, settings.stripes) * spread
+        columns = rng.standard_normal(view.shape[1], dtype=np.float32)
+        view = view + columns * np.float32(rng.uniform(0, settings.stripes) * spread)
     if settings.noise:
-        level = rng.uniform(0, settings.noise) * spread
+        level = np.float32(rng.uniform(0, settings.noise) * spread)
         view = view + level * rng.standard_normal(view.shape, dtype=np.float32)
     return np.ascontiguousarray(view, np.float32)
 

@@ -72,8 +72,8 @@ class StereoData:
         ConfigError: A negative number, or no pair to learn from.
     """
 
-    scenes: int = 2000
-    retextured: int = 1000
+    scenes: int = 1200
+    retextured: int = 480
     val: int = 64
     preset: str = "ms2"
     environments: tuple[str, ...] = ()
@@ -156,8 +156,8 @@ class StereoConfig:
 PRESETS: dict[str, StereoConfig] = {
     "fast": StereoConfig(
         loop=LoopConfig(
-            steps=12_000,
-            batch_size=8,
+            steps=4000,
+            batch_size=4,
             learning_rate=1e-3,
             weight_decay=0.01,
             warmup_steps=200,
@@ -168,8 +168,8 @@ PRESETS: dict[str, StereoConfig] = {
     "base": StereoConfig(
         size="base",
         loop=LoopConfig(
-            steps=12_000,
-            batch_size=8,
+            steps=3200,
+            batch_size=4,
             learning_rate=8e-4,
             weight_decay=0.01,
             warmup_steps=200,
