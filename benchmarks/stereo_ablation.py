@@ -50,7 +50,7 @@ def arms(steps: int, pairs: int, val: int) -> dict[str, Arm]:
     loop = LoopConfig(
         steps=steps,
         batch_size=4,
-        learning_rate=1e-3,
+        learning_rate=3e-3,
         weight_decay=0.01,
         warmup_steps=min(50, steps),
         precision="bf16-mixed",

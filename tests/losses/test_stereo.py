@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from thermoscope.core.errors import ConfigError, ShapeError, UnitError
-from thermoscope.losses.stereo import distillation_masks, smooth_l1_px, stereo_losses
+from thermoscope.losses.stereo import (
+    bin_cross_entropy,
+    bin_targets,
+    distillation_masks,
+    smooth_l1_px,
+    stereo_losses,
+)
 
 
 def row(*values: float) -> torch.Tensor:
@@ -86,3 +94,51 @@ def test_bad_arguments() -> None:
         stereo_losses(row(1, 2), [], truth=row(1, 2), valid=valid, teacher=row(1, 2))
     with pytest.raises(ConfigError, match="decay must lie in"):
         stereo_losses(row(1, 2), [], truth=row(1, 2), valid=valid, decay=2)
+
+
+def test_a_disparity_is_shared_by_the_two_bins_next_to_it() -> None:
+    disparity = torch.tensor([[5.0, 5.0], [float("nan"), 5.0]]).view(1, 1, 2, 2)
+    targets, known = bin_targets(disparity, torch.isfinite(disparity), bins=4, stride=2)
+    # 5 px are 2.5 bins of 2 px
+    assert targets.flatten().tolist() == pytest.approx([0, 0, 0.5, 0.5])
+    assert known.all()
+
+
+def test_an_edge_has_two_peaks_and_bins_may_begin_below_zero() -> None:
+    disparity = torch.tensor([[-4.0, 4.0], [-4.0, -4.0]]).view(1, 1, 2, 2)
+    valid = torch.ones(1, 1, 2, 2, dtype=torch.bool)
+    targets, _ = bin_targets(disparity, valid, bins=5, stride=2, first_bin=-2)
+    assert targets.flatten().tolist() == pytest.approx([0.75, 0, 0, 0, 0.25])
+    sparse, _ = bin_targets(disparity, valid, bins=5, stride=2, first_bin=-2, every_px=2)
+    assert sparse.flatten().tolist() == [1, 0, 0, 0, 0]  # the first pixel alone
+
+
+def test_unknown_pixels_have_no_bin_and_no_say() -> None:
+    disparity, valid = torch.zeros(1, 1, 2, 4), torch.zeros(1, 1, 2, 4, dtype=torch.bool)
+    valid[..., 2:] = True
+    targets, known = bin_targets(disparity, valid, bins=3, stride=2)
+    assert known.flatten().tolist() == [False, True]
+    assert targets[..., 0].sum() == 0
+    logits = torch.zeros(1, 3, 1, 2)
+    logits[:, 2, :, 0] = 50.0  # wrong, but nobody knows
+    assert bin_cross_entropy(logits, targets, known).item() == pytest.approx(math.log(3))
+
+
+def test_cross_entropy_sees_what_the_mean_does_not() -> None:
+    targets, known = bin_targets(
+        torch.full((1, 1, 2, 2), 2.0), torch.ones(1, 1, 2, 2, dtype=torch.bool), bins=3, stride=2
+    )
+    sharp = torch.tensor([-20.0, 20.0, -20.0]).view(1, 3, 1, 1)
+    split = torch.tensor([20.0, -20.0, 20.0]).view(1, 3, 1, 1)  # the same mean: bin 1
+    assert bin_cross_entropy(sharp, targets, known) < 1e-6
+    assert bin_cross_entropy(split, targets, known) > 30
+
+
+def test_bad_bins() -> None:
+    plane, valid = torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4, dtype=torch.bool)
+    with pytest.raises(ConfigError, match="every_px 3 must divide the stride 4"):
+        bin_targets(plane, valid, bins=2, stride=4, every_px=3)
+    with pytest.raises(ConfigError, match="bins must be positive"):
+        bin_targets(plane, valid, bins=0, stride=4)
+    with pytest.raises(ShapeError, match="targets must be"):
+        bin_cross_entropy(torch.zeros(1, 2, 4, 4), plane, valid)

@@ -69,7 +69,7 @@ def test_untrained_matching_finds_a_plain_shift(pair: tuple) -> None:
         network.trust.fill_(60.0)
         right = np.roll(left, -8, axis=1)
         views = [torch.from_numpy(v.copy())[None, None] for v in (left, right)]
-        bins = network.compute(*views).probability.argmax(dim=1)
+        bins = network.compute(*views).logits.argmax(dim=1)
     inner = bins[0, 1:-1, 4:-3]
     assert (inner == 2).float().mean() > 0.7  # 8 px are 2 bins of 4
 

@@ -116,7 +116,9 @@ def test_a_teacher_adds_its_part_where_no_truth_is(tmp_path: Path) -> None:
     found = made.losses(batch, lambda rows: rows)
     losses = {name: float(value.detach()) for name, value in found.items()}
     assert losses["teacher"] > 0
+    assert losses["bins"] > 0
     expected = losses["truth"] + 0.125 * losses["teacher"] + 0.3 * losses["earlier"]
+    expected += losses["bins"] + 0.5 * losses["alike"]
     assert losses["loss"] == pytest.approx(expected, rel=1e-5)
 
 

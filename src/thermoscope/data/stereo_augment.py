@@ -87,7 +87,7 @@ class StereoAugmentation:
 
     flip: Literal["correct", "defective", "none"] = "correct"
     flip_rate: float = 0.5
-    row_jitter_px: float = 1.5
+    row_jitter_px: float = 1.0
     offset: float = 0.3
     gain: float = 0.2
     noise: float = 0.03

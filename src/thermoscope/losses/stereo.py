@@ -19,9 +19,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from thermoscope.core.checks import check_in_range, check_positive, check_shape
-from thermoscope.core.errors import ShapeError, UnitError
+from thermoscope.core.errors import ConfigError, ShapeError, UnitError
 
-__all__ = ["StereoLosses", "distillation_masks", "smooth_l1_px", "stereo_losses"]
+__all__ = [
+    "StereoLosses",
+    "bin_cross_entropy",
+    "bin_targets",
+    "distillation_masks",
+    "smooth_l1_px",
+    "stereo_losses",
+]
 
 TEACHER_CLAMP_PX = 10.0
 
@@ -156,6 +163,78 @@ def stereo_losses(
         known_part, told_part = both(answer)
         before = before + share / sum(shares) * (known_part + teacher_weight * told_part)
     return StereoLosses(total + earlier_weight * before, from_truth, from_teacher, before)
+
+
+def bin_targets(
+    disparity: Tensor,
+    valid: Tensor,
+    *,
+    bins: int,
+    stride: int,
+    first_bin: int = 0,
+    every_px: int = 1,
+) -> tuple[Tensor, Tensor]:
+    """Which bins a coarse pixel should answer: the mean over the disparities in it.
+
+    Each disparity is shared by the two bins next to it; a coarse pixel on an edge has two peaks.
+
+    Args:
+        disparity: (B, 1, H, W) px, sides multiples of `stride`; any value where not valid.
+        valid: (B, 1, H, W) bool.
+        bins: Number of bins, each `stride` px wide.
+        stride: Fine pixels in a coarse one, along each side.
+        first_bin: The smallest bin, of any sign.
+        every_px: Only so many-th rows and columns are read; for dense disparities 2 says as much
+            in a quarter of the time. Divides `stride`.
+
+    Returns:
+        (B, bins, H / stride, W / stride) float32 that sum to 1 over the bins where a pixel is
+        known, to 0 elsewhere, and (B, 1, H / stride, W / stride) bool, where one is known.
+
+    Raises:
+        ShapeError: Shapes that do not fit.
+        ConfigError: A number is not positive, or `every_px` does not divide `stride`.
+    """
+    check_shape(disparity, "B 1 H W", name="disparity")
+    _check_same(disparity, valid, "valid")
+    for name, value in (("bins", bins), ("stride", stride), ("every_px", every_px)):
+        check_positive(value, name=name)
+    if stride % every_px:
+        raise ConfigError(f"every_px {every_px} must divide the stride {stride}.")
+    place = torch.where(valid, disparity / stride - first_bin, -2.0).clamp(max=bins - 1)
+    index = torch.arange(bins, device=place.device, dtype=place.dtype).view(1, -1, 1, 1)
+    near = (1 - (place[:, :, ::every_px, ::every_px] - index).abs()).clamp(min=0)
+    share = functional.avg_pool2d(near, stride // every_px)
+    known = share.sum(dim=1, keepdim=True)
+    return share / known.clamp(min=1e-6), known > 0
+
+
+def bin_cross_entropy(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Mean cross-entropy of distributions over bins, where the target is known.
+
+    A mean over bins (`soft-argmin`) is right for many wrong distributions; this is not, and it
+    teaches to match long before the mean is sharp.
+
+    Args:
+        logits: (B, bins, h, w).
+        targets: (B, bins, h, w) from `bin_targets`.
+        known: (B, 1, h, w) bool.
+
+    Returns:
+        Scalar with gradient, nats; 0 where nothing is known.
+
+    Raises:
+        ShapeError: Shapes that do not fit.
+
+    Source: cross-entropy on the cost volume as in Chen et al., On the over-smoothing problem of
+    CNN based disparity estimation, ICCV 2019.
+    """
+    check_shape(logits, "B K h w", name="logits")
+    _check_same(logits, targets, "targets")
+    surprise = -(targets * functional.log_softmax(logits.float(), dim=1)).sum(dim=1, keepdim=True)
+    pixels = known.flatten(1).sum(dim=1)
+    per_image = (surprise * known).flatten(1).sum(dim=1) / pixels.clamp(min=1)
+    return per_image.sum() / (pixels > 0).sum().clamp(min=1)
 
 
 def _check_same(reference: Tensor, other: Tensor, name: str) -> None:

@@ -34,13 +34,20 @@ from thermoscope.data.stereo_augment import (
     crop,
 )
 from thermoscope.engine.loop import Batch, FitResult, Gather, LoopConfig, first_process, fit
-from thermoscope.losses.stereo import stereo_losses
+from thermoscope.losses.stereo import (
+    bin_cross_entropy,
+    bin_targets,
+    distillation_masks,
+    stereo_losses,
+)
 from thermoscope.metrics.stereo import mean_stereo_scores, stereo_scores
 from thermoscope.models.load import load_model
 from thermoscope.models.stereo_teacher import StereoTeacher
 from thermoscope.models.thermostereort import (
     SIZE_MULTIPLE_PX,
     SIZES,
+    STRIDE,
+    Matching,
     ThermoStereoRT,
 )
 from thermoscope.recipes.stereo_store import StereoStore, sparse_truth
@@ -50,6 +57,8 @@ from thermoscope.synthetic.retexture import Retextured
 from thermoscope.synthetic.scenes import ENVIRONMENTS
 
 __all__ = ["PRESETS", "StereoConfig", "StereoData", "StereoTask", "run"]
+
+ALIKE_SHARPNESS = 16.0  # a cosine of 1 against 0 is then e^16
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,8 @@ class StereoConfig:
         teacher_weight: Of its answers against the truth, reached after `teacher_ramp` steps.
         teacher_ramp: Steps.
         earlier_weight: Of the answers before the refined one.
+        bin_weight: Of the cross-entropy of the distribution over bins.
+        alike_weight: Of the cross-entropy of the bare correlation.
         crop_px: Height and width of the training windows, multiples of 16.
         data: Pairs.
         augmentation: Random changes.
@@ -134,6 +145,8 @@ class StereoConfig:
     teacher_weight: float = 0.5
     teacher_ramp: int = 200
     earlier_weight: float = 0.3
+    bin_weight: float = 1.0
+    alike_weight: float = 0.5
     crop_px: tuple[int, int] = (240, 384)
     data: StereoData = field(default_factory=StereoData)
     augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
@@ -158,7 +171,7 @@ PRESETS: dict[str, StereoConfig] = {
         loop=LoopConfig(
             steps=4000,
             batch_size=4,
-            learning_rate=1e-3,
+            learning_rate=3e-3,
             weight_decay=0.01,
             warmup_steps=200,
             precision="bf16-mixed",
@@ -168,9 +181,9 @@ PRESETS: dict[str, StereoConfig] = {
     "base": StereoConfig(
         size="base",
         loop=LoopConfig(
-            steps=3200,
+            steps=2500,
             batch_size=4,
-            learning_rate=8e-4,
+            learning_rate=3e-3,
             weight_decay=0.01,
             warmup_steps=200,
             precision="bf16-mixed",
@@ -194,7 +207,7 @@ PRESETS: dict[str, StereoConfig] = {
         loop=LoopConfig(
             steps=4000,
             batch_size=8,
-            learning_rate=1e-3,
+            learning_rate=3e-3,
             weight_decay=0.01,
             warmup_steps=200,
             precision="bf16-mixed",
@@ -265,7 +278,7 @@ class StereoTask:
         return pair
 
     def losses(self, batch: Batch, gather: Gather) -> dict[str, Tensor]:
-        """``"truth"``, ``"teacher"``, ``"earlier"`` and their weighted sum.
+        """Parts of the objective by name, and ``"loss"``, their weighted sum.
 
         Each process takes the mean over its own pairs; the mean of the gradients over processes is
         that of the whole batch.
@@ -281,12 +294,34 @@ class StereoTask:
             teacher_weight=float(batch["teacher_weight"]),
             earlier_weight=self.config.earlier_weight,
         )
+        bins, alike = self._bins(found, batch)
         return {
-            "loss": parts.total,
+            "loss": parts.total + self.config.bin_weight * bins + self.config.alike_weight * alike,
             "truth": parts.truth,
             "teacher": parts.teacher,
             "earlier": parts.earlier,
+            "bins": bins,
+            "alike": alike,
         }
+
+    def _bins(self, found: Matching, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Cross-entropy of the distribution over bins, and of the bare correlation, nats."""
+        disparity, known = batch["disparity"], batch["valid"]
+        if "teacher" in batch:
+            _, told = distillation_masks(known, batch["taught"])
+            disparity, known = torch.where(known, disparity, batch["teacher"]), known | told
+        targets, where = bin_targets(
+            disparity,
+            known,
+            bins=self.network.bins,
+            stride=STRIDE,
+            first_bin=self.network.first_bin,
+            every_px=1 if self.config.truth == "sparse" else 2,
+        )
+        return (
+            bin_cross_entropy(found.logits, targets, where),
+            bin_cross_entropy(ALIKE_SHARPNESS * found.alike, targets, where),
+        )
 
     def scores(self) -> dict[str, float]:
         """epe_px, bad_1 and bad_3 on the validation pairs, occluded pixels included."""
