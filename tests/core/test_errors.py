@@ -18,7 +18,6 @@ from thermoscope.core import errors
         ("DatasetNotFoundError", FileNotFoundError),
         ("DatasetCorruptError", OSError),
         ("WeightsMismatchError", RuntimeError),
-        ("ExportParityError", RuntimeError),
         ("MissingDependencyError", ImportError),
         ("LicenceError", PermissionError),
     ],

@@ -13,14 +13,15 @@ from pathlib import Path
 
 __all__ = [
     "CalibrationError",
+    "CameraError",
     "ConfigError",
     "DatasetCorruptError",
     "DatasetNotFoundError",
-    "ExportParityError",
     "ImageTooLargeError",
     "LicenceError",
     "MissingDependencyError",
     "ReadError",
+    "RigError",
     "ShapeError",
     "ThermoscopeError",
     "ThermoscopeWarning",
@@ -134,12 +135,25 @@ class CalibrationError(ThermoscopeError, ValueError):
     """A camera model or rig description is impossible or incomplete."""
 
 
+class RigError(ThermoscopeError, RuntimeError):
+    """The rig cannot do what it was asked: a camera, a clock, a recorder."""
+
+
+class CameraError(RigError, OSError):
+    """A camera is absent, busy, gone, silent, or refuses a command.
+
+    Attributes:
+        camera: What the rig calls it; empty if unknown.
+        code: The device's own return code, if it gave one.
+    """
+
+    def __init__(self, message: str, *, camera: str = "", code: int | None = None) -> None:
+        super().__init__(message)
+        self.camera, self.code = camera, code
+
+
 class LicenceError(ThermoscopeError, PermissionError):
     """Something with a restrictive licence would be used without the user's consent."""
-
-
-class ExportParityError(ThermoscopeError, RuntimeError):
-    """An exported network does not reproduce the original within tolerance."""
 
 
 class MissingDependencyError(ThermoscopeError, ImportError):

@@ -20,6 +20,7 @@ PNG, GIFS, JPEG = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"\xff\xd8\xff"
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FLIRS = (b"FFF\0", b"AFF\0")
 FPF = b"FPF Public Image"
+MCAP = b"\x89MCAP0\r\n"
 BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # lengths of the header's known versions
 
 
@@ -159,6 +160,7 @@ FORMATS: tuple[Format, ...] = (
         _frames("video", "VideoFrames"),
     ),
     Format("fpa-raw", (), _is_fpa, _frames("raw", "FpaFrame")),
+    Format("mcap", (".mcap",), _starts(MCAP), _frames("mcap_sequence", "McapFrames")),
     Format("csv", (".csv",), _never, _single("fluke", "read_csv"), by_name=True),
 )
 RAW = Format("y16", (".raw", ".y16", ".bin", ".dat"), _never, _frames("raw", "RawFrames"))
@@ -194,7 +196,7 @@ def format_of(request: Request, *, raw: bool = False) -> Format:
         )
     raise request.error(
         f"not recognised as an image (it begins with {start!r})",
-        "Known: PNG, TIFF, JPEG, FLIR, DJI, CPTV, Fluke, PGM, BMP, GIF, video, CSV. "
+        "Known: PNG, TIFF, JPEG, FLIR, DJI, CPTV, Fluke, PGM, BMP, GIF, video, MCAP, CSV. "
         "If it is headerless raw, pass shape=(height, width) or --size WIDTHxHEIGHT.",
     )
 
