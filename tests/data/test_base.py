@@ -16,7 +16,7 @@ from thermoscope.data.base import (
     read_thermal,
     require,
 )
-from thermoscope.data.folders import by_stem, joined, lines_of, some
+from thermoscope.data.files_by_stem import by_stem, joined, lines_of, some
 
 
 def test_every_registered_reader_can_be_imported():

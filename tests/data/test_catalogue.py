@@ -16,7 +16,11 @@ def test_names_are_sorted_unique_and_found():
 
 def test_non_commercial_sources_are_known_as_such():
     terms = {n: dataset_info(n).licensed().terms for n in list_datasets()}
-    assert {n for n, t in terms.items() if t == "non-commercial"} == {"llvip", "ms2"}
+    assert {n for n, t in terms.items() if t == "non-commercial"} == {
+        "llvip",
+        "ms2",
+        "semanticrt",
+    }
     assert terms["scenes"] == "permissive"
 
 

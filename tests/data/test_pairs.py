@@ -1,8 +1,12 @@
 """Own pairs: two folders and tables, with everything that can be wrong with them."""
 
+import csv
+
 import numpy as np
 import pytest
+from tests.fakes.bag_files import FORMATS, NS, Messages, write_bag
 
+from thermoscope.cli.datasets_extract import main as extract_main
 from thermoscope.core.errors import (
     ConfigError,
     DatasetCorruptError,
@@ -137,3 +141,80 @@ def test_a_truncated_picture_is_named_when_decoded(folder):
     with pytest.raises(DatasetCorruptError, match=r"thermal/003.png"):
         data[3]
     assert int(data[2]["counts"].max()) == 2
+
+
+RGB, THERMAL = "/cam/image_raw", "/boson/image_raw"
+T0, MS = 1_600_000_000 * NS, 1_000_000
+
+
+def recording(folder, kind):
+    """1 s at 10 Hz; thermal late by 4 ms more each frame: 0, 4, ... 36 ms. Counts say which."""
+    make = Messages(kind)
+    rows = []
+    for number in range(10):
+        t = T0 + number * 100 * MS
+        colour = np.full((4, 6, 3), number, np.uint8)
+        rows.append((RGB, t, make.image(t, colour, "rgb8")))
+        late = t + 4 * number * MS
+        counts = np.full((4, 6), 3000 + number, np.uint16)
+        rows.append((THERMAL, late, make.image(late, counts, "mono16")))
+    return write_bag(folder / "walk", kind, rows)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_recording_is_paired_by_its_stamps(kind, tmp_path):
+    path = recording(tmp_path, kind)
+    data = pairs(path, split="all", rgb=RGB, thermal=THERMAL, max_gap_s=0.025)
+    assert len(data) == 7  # 28 ms and more are too far apart
+    for number, sample in enumerate(data):
+        check_sample(sample)
+        assert int(sample["counts"][0, 0, 0]) == 3000 + number
+        assert round(float(sample["rgb"][0, 0, 0]) * 255) == number
+    with (path.parent / f"{path.stem}.pairs" / "pairs.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [float(row["dt_s"]) for row in rows] == pytest.approx([0.004 * n for n in range(7)])
+    assert int(rows[2]["t_ns"]) == T0 + 208 * MS
+
+
+def test_a_recording_is_written_out_once(tmp_path):
+    path = recording(tmp_path, "ros1")
+    topics = {"rgb": RGB, "thermal": THERMAL}
+    assert len(pairs(path, **topics)) == 8
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "walk.pairs").rglob("*.png")}
+    assert len(pairs(path, split="val", **topics)) == 2
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    with pytest.raises(ConfigError, match="an extraction with another rule"):
+        pairs(path, max_gap_s=0.01, **topics)
+
+
+def test_topics_of_a_recording_must_be_named(tmp_path, capsys):
+    path = recording(tmp_path, "ros1")
+    with pytest.raises(UnknownNameError, match=r"unknown rgb topic 'rgb'.*Known: /boson/image_raw"):
+        pairs(path)
+    words = [str(path), "--out", str(tmp_path / "out"), "--layout", "pairs"]
+    with pytest.raises(ConfigError, match="which topic is rgb and which is thermal.*/cam/image"):
+        extract_main(words)
+    assert extract_main([*words, "--rgb", RGB, "--thermal", THERMAL]) == 0
+    assert "20 pictures written" in capsys.readouterr().out
+    assert len(pairs(tmp_path / "out" / "walk", split="all")) == 10
+
+
+@pytest.mark.parametrize("kind", ["odometry", "fix"])
+def test_places_of_a_recording(kind, tmp_path):
+    make = Messages("ros1")
+    rows = []
+    for number in range(4):
+        t = T0 + number * NS
+        rows.append((RGB, t, make.image(t, np.zeros((4, 6, 3), np.uint8), "rgb8")))
+        rows.append((THERMAL, t, make.image(t, np.full((4, 6), 3000, np.uint16), "mono16")))
+        if number < 3:  # nobody knows where the last pair was taken
+            metres, degrees = (2.5 * number, 1.0, 0.0), (36.0 + 1e-4 * number, 129.0)
+            made = make.odometry(t, metres) if kind == "odometry" else make.fix(t, *degrees)
+            rows.append(("/place", t, made))
+    path = write_bag(tmp_path / "walk", "ros1", rows)
+    words = [str(path), "--out", str(tmp_path), "--layout", "pairs"]
+    assert extract_main([*words, "--rgb", RGB, "--thermal", THERMAL, "--pose", "/place"]) == 0
+    data = pairs(tmp_path / "walk", split="all")
+    places = np.array([data.item(i).position_m for i in range(len(data))])
+    expected = [[0, 0], [2.5, 0], [5, 0]] if kind == "odometry" else [[0, 0], [0, 11.1], [0, 22.2]]
+    np.testing.assert_allclose(places - places[0], expected, atol=0.05)

@@ -14,7 +14,7 @@ from thermoscope.cli.arguments import parse, print_json, print_table, warn
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.errors import ConfigError
 
-__all__ = ["Arguments", "main"]
+__all__ = ["MODELS", "Arguments", "labelled_frames", "main", "warn_contaminated"]
 
 M = TypeVar("M")
 MODELS = {
@@ -30,10 +30,12 @@ FEW = 50  # rendered frames, where nobody says how many
 class Arguments:
     """Scores of a model on a data set.
 
-    Protocols of segmentation: present, foreground, strict, anythermal; of depth: scale_shift,
+    Protocols of segmentation: present, foreground, strict, anythermal; agreement (of colour and
+    thermal alone, without labels) and boxes (hituav); of depth: scale_shift,
     metric, median, anythermal; of retrieval: pairs, frames, loops, ms2, cart, odombeyondvision; of
     stereo: filtered, raw. The result names the one used and what it does. Stereo is scored beside
-    OpenCV's SGBM, on the same pixels.
+    OpenCV's SGBM, on the same pixels. Segmentation is tabled under every convention, for both bands
+    and either alone, by day and night.
     """
 
     task: Annotated[Literal["retrieval", "segmentation", "depth", "stereo"], tyro.conf.Positional]
@@ -41,8 +43,8 @@ class Arguments:
     model: str | None = None
     """Name of the weights; the shipped ones of the task if not given."""
     data: str = "scenes"
-    """scenes, folder (your own), or a data set: mfnet, cart, ms2, odombeyondvision, pairs ...
-    (of retrieval: several, comma-separated)."""
+    """scenes, folder or pairs (your own), or a data set: mfnet, pst900, fmb, cart, semanticrt, kp,
+    ms2, odombeyondvision ... (of retrieval: several, comma-separated)."""
     root: Path | None = None
     """Folder of the data set; for scenes, where rendered frames are kept."""
     split: str = "test"
@@ -54,7 +56,7 @@ class Arguments:
     count: int = 0
     """Largest number of frames, 0 for all; 50 for scenes if not given."""
     taxonomy: str = "fmb"
-    """Labels of scenes: fine, mfnet, cart, fmb, pst900."""
+    """Labels of scenes: fine, mfnet, cart, fmb, pst900, semanticrt, kp."""
     environments: tuple[str, ...] = ()
     """Of scenes: urban, indoor, offroad, aerial; all if not given."""
     preset: str = "small"
@@ -65,6 +67,11 @@ class Arguments:
     """Folder with weights of your own; the bundled ones if not given."""
     longest_px: int | None = None
     """Scale longer frames down to this for the network; the model's own length if not given."""
+    inputs: tuple[Literal["rgb_thermal", "rgb", "thermal"], ...] = ()
+    """Segmentation: what the model is shown, a row each; all that it takes if not given."""
+    degrade: tuple[str, ...] = ()
+    """Segmentation: further rows, all or some of misaligned_4, misaligned_8, misaligned_16, noise,
+    under_exposed, over_exposed, hot_saturated, missing_rgb, missing_thermal."""
     database: Literal["rgb", "thermal"] = "rgb"
     """Retrieval: modality of the map."""
     query: Literal["rgb", "thermal"] = "thermal"
@@ -93,20 +100,9 @@ def main(words: Sequence[str]) -> int:
 
 
 def _segmentation(arguments: Arguments) -> dict[str, Any]:
-    from thermoscope.engine.evaluate_segmentation import evaluate_segmentation
-    from thermoscope.models.dense_heads import ThermalSegmenter
+    from thermoscope.cli.eval_segmentation import segmentation_scores
 
-    model = _model(arguments, ThermalSegmenter)
-    frames = _frames(arguments)
-    with progress_bar("eval") as steps:
-        steps.expect(len(frames))
-        return evaluate_segmentation(
-            model,
-            frames,
-            protocol=arguments.protocol or "present",
-            longest_px=arguments.longest_px,
-            progress=steps.done,
-        ).to_dict()
+    return segmentation_scores(arguments)
 
 
 def _depth(arguments: Arguments) -> dict[str, Any]:
@@ -114,7 +110,7 @@ def _depth(arguments: Arguments) -> dict[str, Any]:
     from thermoscope.models.dense_heads import ThermalDepth
 
     model = _model(arguments, ThermalDepth)
-    frames = _frames(arguments)
+    frames = labelled_frames(arguments)
     with progress_bar("eval") as steps:
         steps.expect(len(frames))
         return evaluate_depth(
@@ -136,7 +132,7 @@ def _retrieval(arguments: Arguments) -> dict[str, Any]:
         pooling=arguments.pooling,
         folder=arguments.weights,
     )
-    _warn_contaminated(model, arguments)
+    warn_contaminated(model, arguments)
     choice = PlaceChoice(
         data=arguments.data,
         root=arguments.root,
@@ -226,14 +222,15 @@ def _model(arguments: Arguments, kind: type[M]) -> M:
             f"{name!r} is a {type(model).__name__}: it cannot be scored on {arguments.task}. "
             "Choose another --model."
         )
-    _warn_contaminated(model, arguments)
+    warn_contaminated(model, arguments)
     return model
 
 
-def _warn_contaminated(model: Any, arguments: Arguments) -> None:
+def warn_contaminated(model: Any, arguments: Arguments) -> None:
+    """Say so where the weights have trained on the data."""
     from thermoscope.engine.contamination import contamination
 
-    for card in (model.card, model.backbone.card):
+    for card in (model.card, getattr(getattr(model, "backbone", None), "card", None)):
         for data in arguments.data.split(","):
             if warning := contamination(card, data):
                 warn(warning)
@@ -244,10 +241,11 @@ def _count(arguments: Arguments) -> int:
     return arguments.count or (FEW if arguments.data == "scenes" else 0)
 
 
-def _frames(arguments: Arguments) -> Any:
+def labelled_frames(arguments: Arguments, *, colour: bool = False) -> Any:
+    """The frames asked for, what they lack said; scenes with `colour`, if they are to have it."""
     from thermoscope.engine.labelled_frames import FrameChoice, open_frames
 
-    return open_frames(
+    frames = open_frames(
         FrameChoice(
             data=arguments.data,
             root=arguments.root,
@@ -258,9 +256,13 @@ def _frames(arguments: Arguments) -> Any:
             preset=arguments.preset,
             classes=arguments.classes,
             taxonomy=arguments.taxonomy,
+            colour=colour,
         ),
         truth="labels" if arguments.task == "segmentation" else "depth",
     )
+    for finding in getattr(frames.inner, "findings", ()):
+        warn(finding)
+    return frames
 
 
 def _without_nan(value: Any) -> Any:

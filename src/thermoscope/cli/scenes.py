@@ -35,7 +35,8 @@ class Arguments:
     out: Annotated[Path, tyro.conf.Positional]
     """Folder to write into."""
     layout: str = "npz"
-    """npz (one file a sample), ms2, mfnet, pst900, fmb, cats, tartanrgbt, tartanrgbt_download."""
+    """npz (one file a sample), ms2, mfnet, pst900, fmb, semanticrt, kp, cats, tartanrgbt,
+    tartanrgbt_download."""
     environment: str = "urban"
     """urban, indoor, offroad, aerial, or several, comma-separated."""
     count: int = 10
@@ -47,7 +48,7 @@ class Arguments:
     split: str = "all"
     """train, val or test; all = the shares of the data set."""
     taxonomy: str | None = None
-    """Labels: fine, mfnet, cart, fmb, pst900; the layout's own if not given."""
+    """Labels: fine, mfnet, cart, fmb, pst900, semanticrt, kp; the layout's own if not given."""
     noise: Literal["on", "off"] = "on"
     """off drops the sensor, mirrors and haze, and nothing else."""
     workers: int = 1

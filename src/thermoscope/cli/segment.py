@@ -1,42 +1,55 @@
-"""``thermoscope segment``: a class for every pixel of thermal frames."""
+"""``thermoscope segment``: a class for every pixel of thermal frames, or of RGB-thermal pairs."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import tyro
 
-from thermoscope.cli.arguments import parse, warn
+from thermoscope.cli.arguments import parse, print_json, warn
 from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
 from thermoscope.cli.progress import progress_bar
-from thermoscope.core.errors import ConfigError, ThermoscopeError
+from thermoscope.core.errors import ConfigError, ShapeError, ThermoscopeError
 from thermoscope.core.files import atomic_write
 
 if TYPE_CHECKING:
-    from thermoscope.models.dense_heads import Segmentation, ThermalSegmenter
+    from thermoscope.cli.each_pair import NamedPair
+    from thermoscope.engine.segmenters import Segmenter
+    from thermoscope.io.thermal_image import ThermalImage
 
 __all__ = ["Arguments", "main"]
+
+THERMAL_MODEL, PAIR_MODEL = "anythermal_small.segmentation", "sartm_small"
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """A class for every pixel of thermal frames.
+    """A class for every pixel of thermal frames, or of RGB-thermal pairs.
 
-    Into the folder go, for each frame, STEM.labels.png (8 bit, the level is the class id, coloured
-    for viewers) and STEM.png (a picture with a legend); and classes.json once.
+    Of thermal files go into the folder, for each frame, STEM.labels.png (8 bit, the level is the
+    class id, coloured for viewers) and STEM.png (a picture with a legend). With --rgb or --thermal:
+    STEM_labels.png, STEM_overlay.png and STEM_segments.json (COCO, with area and temperatures of
+    each segment and class). And classes.json once.
     """
 
-    files: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.MISSING]
+    files: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Thermal files, folders, globs, sequences or videos."""
-    out: Path
+    rgb: str | None = None
+    """Colour file, folder, glob or video, registered to the thermal one; it may be left out."""
+    thermal: str | None = None
+    """Thermal file, folder, glob, sequence or video; it may be left out."""
+    out: Path = tyro.MISSING
     """Folder to write into."""
-    model: str = "anythermal_small.segmentation"
-    """Name of the weights."""
+    model: str | None = None
+    """Name of the weights; anythermal_small.segmentation for thermal files, and sartm_small for
+    --rgb and --thermal, if not given."""
+    classes: str | None = None
+    """Class names to choose from, comma-separated, for models that read names."""
     weights: Path | None = None
     """Folder with weights of your own; the bundled ones if not given."""
     longest_px: int | None = None
@@ -44,79 +57,163 @@ class Arguments:
     size: str | None = None
     """WIDTHxHEIGHT of headerless raw files."""
     plain: bool = False
-    """Only the labels, no pictures."""
+    """Only the labels (and segments), no pictures."""
     overwrite: bool = False
     """Replace files that exist; they are kept otherwise, and the exit status is 2."""
+    json: bool = False
+    """Print a summary as JSON: area and temperatures of each class of each frame."""
+
+    @property
+    def pairs(self) -> bool:
+        """Whether --rgb or --thermal is given."""
+        return self.rgb is not None or self.thermal is not None
 
 
 def main(words: Sequence[str]) -> int:
     """Run the verb; 2 if a frame could not be read or written, the others are still done."""
     arguments = parse(Arguments, words, verb="segment")
-    from thermoscope.models.dense_heads import ThermalSegmenter
-    from thermoscope.models.load import load_model
-
-    model = load_model(arguments.model, folder=arguments.weights)
-    if not isinstance(model, ThermalSegmenter):
-        raise ConfigError(f"{arguments.model!r} does not segment. Choose another --model.")
+    if bool(arguments.files) == arguments.pairs:
+        raise ConfigError(
+            "give thermal files, or --rgb and --thermal (either may be left out), not both."
+        )
+    segmenter = _segmenter(arguments)
     written: set[Path] = set()
-    done = failed = 0
+    summary: list[dict[str, Any]] = []
+    failed = 0
     with progress_bar("segment") as steps:
-        for job in each_frame(arguments.files, size=arguments.size, steps=steps):
+        if arguments.pairs:
+            from thermoscope.cli.each_pair import each_pair
+
+            jobs: Any = each_pair(
+                arguments.rgb, arguments.thermal, size=arguments.size, steps=steps
+            )
+        else:
+            jobs = each_frame(arguments.files, size=arguments.size, steps=steps)
+        for job in jobs:
+            work = _pair if arguments.pairs else _frame
             try:
-                _segment(job, model, arguments, written)
-                done += 1
+                summary.append(work(job, segmenter, arguments, written))
             except ThermoscopeError as err:
                 failed += 1
-                warn(job.complaint(err))
+                warn(_complaint(job, err))
             steps.done(job.stem)
-    if done:
-        _write_classes(arguments.out / "classes.json", model.classes)
-    print(f"{done} segmented, {failed} failed")
-    return 2 if failed or not done else 0
+    return _finish(arguments, segmenter, summary, failed)
 
 
-def _segment(
-    job: NamedFrame, model: ThermalSegmenter, arguments: Arguments, written: set[Path]
-) -> None:
+def _finish(
+    arguments: Arguments, segmenter: Segmenter, summary: list[dict[str, Any]], failed: int
+) -> int:
+    if summary:
+        from thermoscope.engine.segment_report import write_classes
+
+        write_classes(arguments.out / "classes.json", segmenter.classes)
+    if arguments.json:
+        print_json({"segmented": len(summary), "failed": failed, "frames": summary})
+    else:
+        print(f"{len(summary)} segmented, {failed} failed")
+    return 2 if failed or not summary else 0
+
+
+def _complaint(job: NamedFrame | NamedPair, err: ThermoscopeError) -> str:
+    if isinstance(job, NamedFrame):
+        return job.complaint(err)
+    return str(err) if job.stem in str(err) else f"{job.stem}: {err}"
+
+
+def _segmenter(arguments: Arguments) -> Segmenter:
+    from thermoscope.engine.segmenters import segmenter_of
+    from thermoscope.models.load import load_model
+
+    name = arguments.model or (PAIR_MODEL if arguments.pairs else THERMAL_MODEL)
+    names = [word.strip() for word in (arguments.classes or "").split(",") if word.strip()]
+    if len(set(names)) != len(names):
+        raise ConfigError(f"--classes names a class twice: {arguments.classes}.")
+    return segmenter_of(
+        load_model(name, folder=arguments.weights),
+        longest_px=arguments.longest_px,
+        names=tuple(names),
+        name=name,
+    )
+
+
+def _frame(
+    job: NamedFrame, segmenter: Segmenter, arguments: Arguments, written: set[Path]
+) -> dict[str, Any]:
     from thermoscope.engine.convert import write_picture
-    from thermoscope.engine.dense_pictures import segmentation_picture
-    from thermoscope.sensor.tone import tone_map
+    from thermoscope.engine.dense_pictures import class_overlay
+    from thermoscope.engine.segment_report import class_shares, write_index_map
+    from thermoscope.engine.segmenters import Pair
 
     image = job.image()
-    labels = arguments.out / f"{job.stem}.labels.png"
+    index_map = arguments.out / f"{job.stem}.labels.png"
     picture = arguments.out / f"{job.stem}.png"
-    paths = [labels] if arguments.plain else [labels, picture]
+    paths = [index_map] if arguments.plain else [index_map, picture]
     check_new(paths, written, overwrite=arguments.overwrite)
-    found = model.predict(image, longest_px=arguments.longest_px)
-    _write_labels(labels, found)
+    labels = segmenter.labels(Pair(None, image))
+    write_index_map(index_map, labels, segmenter.classes)
     if not arguments.plain:
-        grey = tone_map(image.values, "percentile")
-        write_picture(picture, segmentation_picture(grey, found))
+        write_picture(picture, class_overlay([_shown(image)], labels, segmenter.classes))
     written.update(paths)
+    shares = class_shares(labels, segmenter.classes, kelvin=_kelvin(image))
+    return {"frame": job.stem, "classes": [share.to_dict() for share in shares]}
 
 
-def _write_labels(path: Path, found: Segmentation) -> None:
-    """8-bit PNG whose levels are class ids, with the class colours as its palette."""
-    from PIL import Image
+def _pair(
+    job: NamedPair, segmenter: Segmenter, arguments: Arguments, written: set[Path]
+) -> dict[str, Any]:
+    from thermoscope.cli.each_pair import colour_planes
+    from thermoscope.engine.convert import write_picture
+    from thermoscope.engine.dense_pictures import class_overlay
+    from thermoscope.engine.segment_coco import coco_document
+    from thermoscope.engine.segment_report import class_shares, write_index_map
+    from thermoscope.engine.segmenters import Pair
 
-    from thermoscope.engine.dense_pictures import class_colours
+    if job.error is not None:
+        raise job.error
+    kinds = ["labels.png", "segments.json"] + ([] if arguments.plain else ["overlay.png"])
+    paths = {kind: arguments.out / f"{job.stem}_{kind}" for kind in kinds}
+    check_new(list(paths.values()), written, overwrite=arguments.overwrite)
+    rgb = None if job.rgb is None else colour_planes(job.rgb)
+    labels = segmenter.labels(Pair(rgb, job.thermal))
+    kelvin = None if job.thermal is None else _kelvin(job.thermal)
+    shares = class_shares(labels, segmenter.classes, kelvin=kelvin)
+    inputs = [name for name in ("rgb", "thermal") if getattr(job, name) is not None]
+    told = {"inputs": inputs, "classes": [share.to_dict() for share in shares]}
+    document = coco_document(
+        labels, segmenter.classes, file_name=f"{job.stem}_labels.png", kelvin=kelvin, info=told
+    )
+    write_index_map(paths["labels.png"], labels, segmenter.classes)
+    with atomic_write(paths["segments.json"]) as stream:
+        stream.write((json.dumps(document) + "\n").encode())
+    if not arguments.plain:
+        frames = [_shown(getattr(job, name), colour=name == "rgb") for name in inputs]
+        fitted = [_fitted(frame, labels.shape) for frame in frames]
+        write_picture(paths["overlay.png"], class_overlay(fitted, labels, segmenter.classes))
+    written.update(paths.values())
+    return {"frame": job.stem, "segments": len(document["annotations"]), **told}
 
-    indexed = Image.fromarray(found.labels).convert("P")
-    indexed.putpalette(class_colours(found.classes).ravel().tolist())
-    buffer = io.BytesIO()
-    indexed.save(buffer, "PNG", bits=8)
-    with atomic_write(path) as stream:
-        stream.write(buffer.getvalue())
+
+def _kelvin(image: ThermalImage) -> Any:
+    """(H, W) temperatures, or None where the frame has none."""
+    return image.kelvin if image.radiometric else None
 
 
-def _write_classes(path: Path, classes: Sequence[str]) -> None:
-    from thermoscope.engine.dense_pictures import class_colours
+def _shown(image: ThermalImage, *, colour: bool = False) -> Any:
+    """(H, W, 3) uint8 of a frame: colours as they are, thermal values in white hot."""
+    from thermoscope.sensor.palette import apply_palette
+    from thermoscope.sensor.tone import tone_map
 
-    rows = [
-        {"id": index, "name": name, "rgb": colour}
-        for index, (name, colour) in enumerate(
-            zip(classes, class_colours(classes).tolist(), strict=True)
-        )
-    ]
-    with atomic_write(path) as stream:
-        stream.write((json.dumps(rows, indent=1) + "\n").encode())
+    if colour and image.agc is not None and image.agc.ndim == 3:
+        return image.agc[..., :3]
+    return apply_palette(tone_map(image.values, "percentile"), "white_hot")
+
+
+def _fitted(picture: Any, shape: tuple[int, ...]) -> Any:
+    """The picture at the size of the labels."""
+    import cv2
+
+    if picture.shape[:2] == shape:
+        return picture
+    if abs(picture.shape[0] * shape[1] - picture.shape[1] * shape[0]) > picture.size // 100:
+        raise ShapeError(f"a picture of {picture.shape[:2]} px does not fit labels of {shape}.")
+    return np.asarray(cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_AREA))

@@ -8,6 +8,7 @@ vivid          ``<group>/<name>/img/{color,thermal_raw}/<seconds, 6 decimals>.pn
 odombeyondvision ``sequence_<name>/{rgb,thermal}/seq_####_<ns>.png``, ``synchronized_data.csv``
 tartanrgbt     ``<group>/<name>/{thermal_left_rect,thermal_left_rect_8}/########.png``, colour,
                ``thermal_left_ffc/data.txt``, ``odometry/poses.npy``, ``target_timestamps.txt``
+pairs          ``<name>/{rgb,thermal}/<ns>.png``, ``pairs.csv`` with stamps, gaps and places
 ============== ==============================================================================
 
 Only frames of the frame list are written, 16-bit pictures as they are. A second run writes what is
@@ -30,7 +31,7 @@ from numpy.typing import NDArray
 
 from thermoscope.core.errors import ConfigError, DatasetCorruptError, UnknownNameError, WriteError
 from thermoscope.core.files import atomic_write
-from thermoscope.data.bags import Bag, Frame, Poses
+from thermoscope.data.bags import FIXES, IMAGES, Bag, Frame, Poses
 from thermoscope.data.framelist import RULES, FrameList, FrameRule, PairReport, frame_list
 from thermoscope.data.stamps import NS, nearest_in_time
 from thermoscope.data.utm import utm_from_degrees
@@ -47,14 +48,14 @@ class Topics:
     Attributes:
         rgb: Colour pictures.
         thermal: Thermal pictures.
-        pose: GPS fixes, or odometry.
+        pose: GPS fixes, or odometry; ``pairs`` can do without.
         ffc: Shutter flags; may be absent from the recording.
         registered: The colour pictures lie in the thermal camera's grid.
     """
 
     rgb: tuple[str, ...]
     thermal: tuple[str, ...]
-    pose: tuple[str, ...]
+    pose: tuple[str, ...] = ()
     ffc: tuple[str, ...] = ()
     registered: bool = False
 
@@ -70,6 +71,7 @@ TOPICS: Mapping[str, Topics] = {
         ("/zed/zed_node/odom",),
         ("/thermal_left/ffc_status",),
     ),
+    "pairs": Topics((), ()),  # nobody knows but who recorded
 }
 
 
@@ -140,8 +142,8 @@ def extract(
 
     Raises:
         UnknownNameError: No such layout, or a topic is not in the recording.
-        ConfigError: The folder holds an extraction with other settings, or a topic has no
-            pictures, fixes or poses.
+        ConfigError: The folder holds an extraction with other settings, a topic has no pictures,
+            fixes or poses, or none is named for ``pairs``.
         DatasetNotFoundError: The recording is absent.
         DatasetCorruptError: It is damaged, or not one pair of frames comes out of it.
         MissingDependencyError: ``rosbags`` is not installed.
@@ -161,9 +163,15 @@ def extract(
 
 
 def _picked(bag: Bag, topics: Topics) -> dict[str, str]:
-    picked = {
-        what: bag.pick(getattr(topics, what), what=what) for what in ("rgb", "thermal", "pose")
-    }
+    unnamed = [what for what in ("rgb", "thermal") if not getattr(topics, what)]
+    if unnamed:
+        pictures = [name for name, (kind, _) in bag.topics.items() if kind in IMAGES]
+        raise ConfigError(
+            f"{bag.paths[0]}: which topic is {' and which is '.join(unnamed)}? Those with pictures "
+            f"are: {', '.join(pictures) or 'none'}."
+        )
+    asked = ("rgb", "thermal", *(["pose"] if topics.pose else []))
+    picked = {what: bag.pick(getattr(topics, what), what=what) for what in asked}
     found = [topic for topic in topics.ffc if topic in bag.topics]
     return picked | ({"ffc": found[0]} if found else {})
 
@@ -191,7 +199,7 @@ def _claim(job: _Job, layout: str, paths: list[Path]) -> None:
     _write_text(path, json.dumps(settings, indent=1) + "\n")
 
 
-def _pairs(job: _Job, pose_ns: NDArray[np.int64]) -> FrameList:
+def _pairs(job: _Job, pose_ns: NDArray[np.int64] | None) -> FrameList:
     """The frame list; the stamps of its members are looked up by the caller."""
     rgb, thermal = job.bag.stamps(job.topics["rgb"]), job.bag.stamps(job.topics["thermal"])
     found = frame_list(job.rule, rgb, thermal, pose_ns=pose_ns)
@@ -201,6 +209,39 @@ def _pairs(job: _Job, pose_ns: NDArray[np.int64]) -> FrameList:
             f"({', '.join(job.topics.values())}) and the clocks, or allow larger gaps."
         )
     return replace(found, rgb=rgb[found.rgb], thermal=thermal[found.thermal])
+
+
+def _own_pairs(job: _Job) -> tuple[PairReport, _Tally]:
+    track = _track(job)
+    pairs, tally = _pairs(job, None if track is None else track[0]), _Tally()
+    saved = {
+        side: _save(job, side, stamps, _named(side, str), tally)
+        for side, stamps in (("rgb", pairs.rgb), ("thermal", pairs.thermal))
+    }
+    places = (
+        [","] * len(pairs)
+        if track is None
+        else [f"{x:.3f},{y:.3f}" for x, y in track[1][pairs.pose]]
+    )
+    rows = ["rgb,thermal,sequence,t_ns,dt_s,x_m,y_m"]
+    for rgb, thermal, place in zip(pairs.rgb.tolist(), pairs.thermal.tolist(), places, strict=True):
+        if rgb in saved["rgb"] and thermal in saved["thermal"]:
+            names = f"{saved['rgb'][rgb]},{saved['thermal'][thermal]},{job.folder.name}"
+            rows.append(f"{names},{thermal},{(thermal - rgb) / NS:.6f},{place}")
+    _write_lines(job.folder / "pairs.csv", rows)
+    return pairs.report, tally
+
+
+def _track(job: _Job) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """Stamps and (N, 2) metres of GPS fixes or poses, if there is a topic for them."""
+    topic = job.topics.get("pose")
+    if topic is None:
+        return None
+    if job.bag.topics[topic][0] in FIXES:
+        fixes = job.bag.fixes(topic)
+        return fixes.t_ns, utm_from_degrees(fixes.latitude_deg, fixes.longitude_deg)
+    poses = job.bag.poses(topic)
+    return poses.t_ns, poses.position_m[:, :2]
 
 
 def _vivid(job: _Job) -> tuple[PairReport, _Tally]:
@@ -386,4 +427,5 @@ LAYOUTS: Mapping[str, Callable[[_Job], tuple[PairReport, _Tally]]] = {
     "vivid": _vivid,
     "odombeyondvision": _odombeyondvision,
     "tartanrgbt": _tartanrgbt,
+    "pairs": _own_pairs,
 }

@@ -26,7 +26,7 @@ from thermoscope.core.errors import (
 )
 from thermoscope.data.ros_image import Picture, picture_of
 
-__all__ = ["Bag", "Fixes", "Flags", "Frame", "Poses"]
+__all__ = ["FIXES", "IMAGES", "Bag", "Fixes", "Flags", "Frame", "Poses", "is_recording"]
 
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 FIXES = ("sensor_msgs/msg/NavSatFix",)
@@ -105,6 +105,12 @@ class Flags:
 
     t_ns: NDArray[np.int64]
     values: NDArray[np.bool_]
+
+
+def is_recording(path: str | Path) -> bool:
+    """Whether it is a ``.bag`` or ``.mcap`` file, or a ROS 2 folder: by its name alone."""
+    place = Path(path)
+    return place.suffix in (".bag", ".mcap") or (place / "metadata.yaml").is_file()
 
 
 class Bag:

@@ -37,7 +37,7 @@ from thermoscope.core.errors import (
 from thermoscope.core.sample import Sample
 from thermoscope.data.base import Item, Listed, require
 from thermoscope.data.catalogue import dataset_info
-from thermoscope.data.folders import some
+from thermoscope.data.files_by_stem import some
 from thermoscope.data.transforms import resize
 
 __all__ = ["RADII_M", "SPLITS", "boson_night"]

@@ -39,7 +39,7 @@ from thermoscope.core.errors import (
 from thermoscope.core.sample import IGNORE_INDEX, Sample
 from thermoscope.data.base import Item, Listed, read_labels, read_rgb, read_thermal, require
 from thermoscope.data.catalogue import dataset_info
-from thermoscope.data.folders import by_stem, joined, lines_of, some
+from thermoscope.data.files_by_stem import by_stem, joined, lines_of, some
 from thermoscope.data.stamps import speed_mps
 from thermoscope.data.tables import named_rows, number_of
 from thermoscope.data.transforms import resize

@@ -126,6 +126,15 @@ _TABLE = (
         "github.com/suojiashun/HIT-UAV-Infrared-Thermal-Dataset",
     ),
     DatasetInfo(
+        "kp",
+        "KP (KAIST pedestrians with MS-UDA labels)",
+        "950 RGB-thermal pairs 640x512, 19 classes of Cityscapes, day and night",
+        "segmentation",
+        "unstated",
+        "github.com/UkcheolShin/CRM_RGBTSeg",
+        "Pictures of KAIST's multispectral pedestrian benchmark, labels of MS-UDA.",
+    ),
+    DatasetInfo(
         "llvip",
         "LLVIP",
         "aligned RGB-thermal 1280x1024, surveillance at night",
@@ -188,9 +197,9 @@ _TABLE = (
     DatasetInfo(
         "semanticrt",
         "SemanticRT",
-        "RGB-thermal pairs, 13 classes",
+        "11371 RGB-thermal pairs, 13 classes, day and night",
         "segmentation",
-        "unstated",
+        "LicenseRef-SemanticRT-non-commercial",
         "github.com/jiwei0921/SemanticRT",
         "Drawn from LLVIP: what trained on that is contaminated here.",
     ),

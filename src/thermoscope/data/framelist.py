@@ -82,6 +82,8 @@ RULES: Mapping[str, FrameRule] = {
     "odombeyondvision": FrameRule("clock", max_gap_s=0.1, rate_hz=1.0, max_pose_gap_s=0.1),
     # Cameras on one trigger, recorded at 10 Hz.
     "tartanrgbt": FrameRule("nearest", max_gap_s=0.05, max_pose_gap_s=0.2, every=10),
+    # Anybody's own recording: one and a half frames of a 30 Hz camera.
+    "pairs": FrameRule("nearest", max_gap_s=0.05),
 }
 
 

@@ -24,7 +24,7 @@ from thermoscope.core.errors import ConfigError, UnknownNameError
 from thermoscope.core.sample import IGNORE_INDEX, Sample
 from thermoscope.data.base import Item, Listed, read_labels, read_rgb, read_thermal, require
 from thermoscope.data.catalogue import dataset_info
-from thermoscope.data.folders import by_stem, joined, some
+from thermoscope.data.files_by_stem import by_stem, joined, some
 from thermoscope.data.transforms import Margins, crop, resize
 
 __all__ = ["CLASSES", "VAL_SEQUENCES", "View", "freiburg"]

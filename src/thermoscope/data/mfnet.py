@@ -24,7 +24,7 @@ from thermoscope.core.errors import DatasetCorruptError, UnknownNameError
 from thermoscope.core.sample import Sample
 from thermoscope.data.base import Item, Listed, read_labels, require
 from thermoscope.data.catalogue import dataset_info
-from thermoscope.data.folders import by_stem, joined, lines_of, some
+from thermoscope.data.files_by_stem import by_stem, joined, lines_of, some
 
 __all__ = ["CLASSES", "SPLITS", "mfnet"]
 

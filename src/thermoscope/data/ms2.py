@@ -33,7 +33,7 @@ from thermoscope.core.errors import ConfigError, DatasetCorruptError, UnknownNam
 from thermoscope.core.sample import Sample
 from thermoscope.data.base import Item, Listed, read_rgb, read_thermal, require
 from thermoscope.data.catalogue import dataset_info
-from thermoscope.data.folders import by_stem, joined, lines_of, some
+from thermoscope.data.files_by_stem import by_stem, joined, lines_of, some
 from thermoscope.data.ms2_calibration import read_calibration
 from thermoscope.data.transforms import Margins, crop, resize
 from thermoscope.data.utm import utm_from_degrees

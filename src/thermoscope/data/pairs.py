@@ -1,8 +1,9 @@
-"""Anybody's own RGB-thermal pairs: two folders, or a table.
+"""Anybody's own RGB-thermal pairs: two folders, a table, or a recording.
 
 Folders are joined by the stems of their files, never by position; whatever stays alone is reported
 in `Listed.findings`. A table has the columns ``rgb, thermal`` and, as far as known, ``label, x_m,
-y_m, environment, time_of_day, sequence, split``; its paths are relative to itself.
+y_m, environment, time_of_day, sequence, split``; its paths are relative to itself. A recording (ROS
+1 or 2, MCAP) is written out once as such a table, with the gap between the stamps of each pair.
 """
 
 from __future__ import annotations
@@ -11,25 +12,29 @@ import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from thermoscope.core.checks import check_in_range
 from thermoscope.core.errors import ConfigError, DatasetCorruptError, UnknownNameError
 from thermoscope.core.sample import Sample
+from thermoscope.data.bags import is_recording
 from thermoscope.data.base import Item, Listed, read_labels, read_rgb, read_thermal, require
-from thermoscope.data.folders import PICTURES, by_stem, joined, some
+from thermoscope.data.files_by_stem import PICTURES, by_stem, joined, some
+from thermoscope.data.framelist import RULES
 
 __all__ = ["COLUMNS", "TABLE", "pairs"]
 
 TABLE = "pairs.csv"
 COLUMNS = (
     "rgb", "thermal", "label", "x_m", "y_m", "environment", "time_of_day", "sequence", "split",
+    "t_ns", "dt_s",
 )  # fmt: skip
 SPLITS = ("train", "val", "test", "all")
 THERMAL_FILES = PICTURES | {".fff", ".csv"}
 LAYOUT = (
     "rgb/ and thermal/ with files of the same stem (other names: options rgb and thermal), "
-    f"or {TABLE} with the columns rgb and thermal."
+    f"or {TABLE} with the columns rgb and thermal, or a recording (.bag, .mcap, ROS 2 folder)."
 )
 
 
@@ -47,18 +52,25 @@ def pairs(
     environment: str = "",
     aligned: bool = True,
     classes: Sequence[str] = (),
+    max_gap_s: float = RULES["pairs"].max_gap_s,
 ) -> Listed:
-    """The pairs in a folder or a table.
+    """The pairs in a folder, a table or a recording.
 
     Without splits of its own, the data are divided in the order of their names: the last
     `val_share` is ``"val"`` and the rest ``"train"``, so neighbours of a recording meet at one
     point only. Own splits are the column ``split``, or folders such as ``train/rgb``.
 
+    The pictures of a recording ``x.mcap`` are written to the folder ``x.pairs`` beside it when it
+    is first opened, which takes as long as reading it; ``thermoscope datasets extract --layout
+    pairs`` does the same where you want it.
+
     Args:
-        root: Folder with the two folders or with ``pairs.csv``; or a table.
+        root: Folder with the two folders or with ``pairs.csv``; or a table; or a recording.
         split: ``"train"``, ``"val"``, ``"test"`` or ``"all"``.
-        rgb: Folder of colour pictures, below `root` (or below the split's folder).
-        thermal: Folder of thermal files: any format that `thermoscope.read` knows.
+        rgb: Folder of colour pictures, below `root` (or below the split's folder); of a recording
+            their topic.
+        thermal: Folder of thermal files: any format that `thermoscope.read` knows; of a recording
+            their topic.
         labels: Folder of index pictures; it may be absent.
         rgb_affixes: Beginning and end of every colour stem that thermal stems lack.
         thermal_affixes: The same for thermal stems.
@@ -67,13 +79,18 @@ def pairs(
         environment: Of all pairs; a table may say it pair by pair.
         aligned: Whether the pixels of the two bands correspond.
         classes: Names of the classes, for reports.
+        max_gap_s: Of a recording: largest time between the pictures of a pair, s; each colour
+            picture is joined with the thermal one nearest in time.
 
     Raises:
-        DatasetNotFoundError: A folder, the table or a listed file is absent.
+        DatasetNotFoundError: A folder, the table, the recording or a listed file is absent.
         DatasetCorruptError: No pair, a pair twice, a table without its columns or with a number
             that is none, or later, when decoded, a damaged file.
-        ConfigError: `val_share` out of range, or a split that the data do not have.
-        UnknownNameError: No such split.
+        ConfigError: `val_share` or `max_gap_s` out of range, a split that the data do not have, or
+            a recording that was opened with other settings.
+        UnknownNameError: No such split or topic.
+        MissingDependencyError: A recording, and ``rosbags`` is not installed.
+        WriteError: The pictures of a recording cannot be written beside it.
 
     Example:
         >>> import tempfile, numpy as np, cv2
@@ -89,6 +106,8 @@ def pairs(
     if split not in SPLITS:
         raise UnknownNameError("split", split, SPLITS)
     folder = require(root, layout=LAYOUT, source="yours")
+    if is_recording(folder):
+        folder = _extracted(folder, rgb, thermal, max_gap_s)
     table = folder if folder.is_file() else folder / TABLE
     if table.is_file():
         items, findings = _of_table(table, split, val_share, environment)
@@ -114,6 +133,20 @@ def pairs(
     return Listed(
         "pairs", split, tuple(items), _decode, tuple(classes), aligned, findings=tuple(findings)
     )
+
+
+def _extracted(recording: Path, rgb: str, thermal: str, max_gap_s: float) -> Path:
+    """The folder beside the recording with its pairs, written if it is not there."""
+    from thermoscope.data.bag_extract import Topics, extract
+
+    return extract(
+        [recording],
+        recording.parent,
+        layout="pairs",
+        name=f"{recording.stem}.pairs",
+        topics=Topics((rgb,), (thermal,)),
+        rule=replace(RULES["pairs"], max_gap_s=max_gap_s),
+    ).folder
 
 
 def _of_folders(

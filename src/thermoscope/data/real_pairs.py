@@ -36,7 +36,7 @@ from thermoscope.data.base import (
     read_thermal,
     require,
 )
-from thermoscope.data.folders import some
+from thermoscope.data.files_by_stem import some
 
 __all__ = [
     "SOURCES",

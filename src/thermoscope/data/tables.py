@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from thermoscope.core.errors import DatasetCorruptError
-from thermoscope.data.folders import lines_of
+from thermoscope.data.files_by_stem import lines_of
 
 __all__ = ["cells_of", "named_rows", "ns_of", "number_of", "rows_of"]
 

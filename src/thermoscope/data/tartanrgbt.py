@@ -38,7 +38,7 @@ from thermoscope.core.errors import (
 from thermoscope.core.sample import Sample
 from thermoscope.data.base import Item, Listed, read_rgb, read_thermal, require
 from thermoscope.data.catalogue import dataset_info
-from thermoscope.data.folders import by_stem, joined, lines_of, some
+from thermoscope.data.files_by_stem import by_stem, joined, lines_of, some
 from thermoscope.geometry.pose import from_quaternion
 
 __all__ = ["tartanrgbt"]

@@ -37,7 +37,7 @@ from thermoscope.core.errors import (
 from thermoscope.core.sample import Sample
 from thermoscope.data.base import Item, Listed, read_rgb, read_thermal, require
 from thermoscope.data.catalogue import dataset_info
-from thermoscope.data.folders import by_stem, lines_of, some
+from thermoscope.data.files_by_stem import by_stem, lines_of, some
 from thermoscope.data.framelist import RULES, FrameRule, frame_list
 from thermoscope.data.tables import ns_of, number_of, rows_of
 from thermoscope.data.transforms import Margins, crop, resize

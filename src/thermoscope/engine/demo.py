@@ -19,6 +19,7 @@ from thermoscope.core.errors import ThermoscopeError
 from thermoscope.core.version import VERSION
 from thermoscope.engine import report as page
 from thermoscope.engine.demo_perception import dense_section, place_section
+from thermoscope.engine.demo_segmentation import pair_section
 from thermoscope.engine.demo_stereo import stereo_section
 from thermoscope.engine.display_unit import DisplayUnit, value_text
 from thermoscope.engine.facts import extra_rows, fact_rows
@@ -246,6 +247,7 @@ def next_section(frames: Sequence[DemoFrame]) -> Iterator[Section]:
 SECTIONS: tuple[SectionMaker, ...] = (
     frame_sections,
     dense_section,
+    pair_section,
     place_section,
     stereo_section,
     next_section,

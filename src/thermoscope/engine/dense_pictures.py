@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoscope.core.checks import check_shape
 from thermoscope.core.errors import ShapeError
 from thermoscope.engine.colour_bar import INK, PAPER
 from thermoscope.models.dense_heads import DepthMap, Segmentation
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     Font = FreeTypeFont | ImageFont
 
-__all__ = ["class_colours", "depth_picture", "segmentation_picture"]
+__all__ = ["class_colours", "class_overlay", "depth_picture", "segmentation_picture"]
 
 Colour = tuple[int, int, int]
 Picture = NDArray[np.uint8]
@@ -81,13 +82,31 @@ def segmentation_picture(grey: NDArray[np.uint8], found: Segmentation) -> Pictur
             f"frame of {grey.shape} does not fit labels of {found.labels.shape}.",
             actual_shape=grey.shape,
         )
-    colours = class_colours(found.classes)
-    frame = apply_palette(grey, "white_hot").astype(np.float32)
-    tinted = np.rint((1 - OPACITY) * frame + OPACITY * colours[found.labels])
-    picture = _enlarged(tinted.astype(np.uint8))
-    counts = np.bincount(found.labels.ravel(), minlength=len(found.classes))
+    return class_overlay([apply_palette(grey, "white_hot")], found.labels, found.classes)
+
+
+def class_overlay(
+    frames: Sequence[Picture], labels: NDArray[np.integer], classes: Sequence[str]
+) -> Picture:
+    """(H', W', 3) uint8 RGB: frames beside each other, each tinted by class, and a legend.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB each.
+        labels: (H, W) class ids.
+        classes: Names; the index is the id.
+
+    Raises:
+        ShapeError: Sizes that differ.
+    """
+    colours = class_colours(classes)
+    tint = OPACITY * colours[labels]
+    for frame in frames:
+        check_shape(frame, f"{labels.shape[0]} {labels.shape[1]} 3", name="frame")
+    tinted = [np.rint((1 - OPACITY) * frame.astype(np.float32) + tint) for frame in frames]
+    picture = _enlarged(np.hstack(tinted).astype(np.uint8))
+    counts = np.bincount(labels.ravel(), minlength=len(classes))
     rows = [
-        (found.classes[i], tuple(colours[i].tolist()), counts[i] / found.labels.size)
+        (classes[i], tuple(colours[i].tolist()), counts[i] / labels.size)
         for i in np.argsort(-counts, kind="stable")
         if counts[i]
     ]

@@ -7,7 +7,7 @@ was. What is NOT here: the readers (`thermoscope.data`) and the renderer (`therm
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -40,11 +40,13 @@ class FrameChoice:
         count: Largest number of frames, 0 = all; for scenes the number rendered.
         classes: Names of the classes, where the data set does not say; the index is the id.
         taxonomy: Of the labels of scenes: ``"fmb"``, ``"mfnet"``, ``"cart"``, ``"pst900"``,
-            ``"fine"``.
+            ``"semanticrt"``, ``"kp"``, ``"fine"``.
         environments: Of scenes, in turns; empty = all four.
         preset: Rig of scenes.
         frames_per_scene: Scenes: frames of one place.
         seed: Of scenes.
+        colour: Scenes: with ``rgb``, aligned with the thermal picture (data sets give what they
+            have).
 
     Raises:
         ConfigError: A number out of range, or a data set without a folder.
@@ -61,6 +63,7 @@ class FrameChoice:
     preset: str = "small"
     frames_per_scene: int = 4
     seed: int = 0
+    colour: bool = False
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.count < 0:
@@ -113,6 +116,17 @@ class LabelledFrames:
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(len(self)))
 
+    def time_of_day(self, index: int) -> str:
+        """``"day"``, ``"night"``, or "" where frame `index` does not say; decodes nothing."""
+        inner: Any = self.inner
+        if hasattr(inner, "item"):
+            return str(inner.item(index * self.choice.every).time_of_day)
+        if hasattr(inner, "moment"):
+            from thermoscope.data.scenes_reader import time_of_day
+
+            return time_of_day(inner.moment(index * self.choice.every).place.hour)
+        return ""
+
 
 def open_frames(choice: FrameChoice, *, truth: Truth) -> LabelledFrames:
     """The frames of a choice; nothing is decoded yet.
@@ -141,7 +155,7 @@ def open_frames(choice: FrameChoice, *, truth: Truth) -> LabelledFrames:
 
 def _reader(choice: FrameChoice, truth: Truth) -> Any:
     if choice.data == "folder":
-        from thermoscope.data.folder import labelled_folder
+        from thermoscope.data.labelled_folder import labelled_folder
 
         return labelled_folder(choice.root or Path(), split=choice.split, truth=truth)
     from thermoscope.data.base import READERS
@@ -153,17 +167,19 @@ def _reader(choice: FrameChoice, truth: Truth) -> Any:
 def _scenes(choice: FrameChoice) -> LabelledFrames:
     from thermoscope.synthetic.dataset import Scenes
     from thermoscope.synthetic.labels import TAXONOMIES
+    from thermoscope.synthetic.rig import rig_preset
     from thermoscope.synthetic.scenes import ENVIRONMENTS
 
+    rig = rig_preset(choice.preset)
     inner = Scenes(
         split=choice.split,
         environment=choice.environments or ENVIRONMENTS,
         seed=choice.seed,
-        preset=choice.preset,
+        preset=replace(rig, rgb=None) if choice.colour else rig,  # one camera sees both bands
         count=choice.count * choice.every,
         frames_per_scene=choice.frames_per_scene,
         taxonomy=choice.taxonomy,
-        colour="none",
+        colour="left" if choice.colour else "none",
         cache=choice.root,
     )
     return LabelledFrames(choice, inner, choice.classes or TAXONOMIES[choice.taxonomy].classes)

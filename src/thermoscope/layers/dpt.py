@@ -91,7 +91,9 @@ class DPT(nn.Module):
 
     def _check(self, grids: Sequence[Tensor]) -> None:
         shapes = [tuple(grid.shape) for grid in grids]
-        fits = len(shapes) == 4 and len(set(shapes)) == 1 and len(shapes[0]) == 4
+        # Compared one by one: a set would hash the batch, which is free while a graph is traced.
+        equal = all(shape == shapes[0] for shape in shapes)
+        fits = len(shapes) == 4 and equal and len(shapes[0]) == 4
         if not fits or shapes[0][1] != self.width:
             raise ShapeError(
                 f"a DPT decoder takes four grids of (B, {self.width}, h, w), got {shapes}. "

@@ -295,14 +295,18 @@ class DenseModel(nn.Module):
             )
         return network_input(image, self.input_spec, modality=modality, size_px=scaled, fit="pad")
 
-    def _answer(self, prepared: Prepared) -> Tensor:
+    def _answer(
+        self, image: ThermalImage | NDArray[Any], modality: Modality, longest_px: int | None
+    ) -> Tensor:
+        """(1, K or 1, H, W) output of the head at the resolution of the frame."""
+        prepared = self.prepare(image, modality=modality, longest_px=longest_px)
         device = next(self.head.parameters()).device
         was_training = self.training
         self.eval()
         try:
             with torch.inference_mode():
                 answer: Tensor = self(prepared.images.to(device))
-                return answer.float().cpu()
+                return prepared.restore(answer.float().cpu())
         finally:
             self.train(was_training)
 
@@ -390,8 +394,7 @@ class ThermalSegmenter(DenseModel):
             ShapeError: Not a frame, or a side shorter than one patch.
             UnitError: Not one pixel has a value, or an element type that is no frame's.
         """
-        prepared = self.prepare(image, modality=modality, longest_px=longest_px)
-        best = prepared.restore(self._answer(prepared)).softmax(dim=1).max(dim=1)
+        best = self._answer(image, modality, longest_px).softmax(dim=1).max(dim=1)
         labels = best.indices[0].numpy().astype(np.uint8)
         return Segmentation(labels, best.values[0].numpy(), self.classes)
 
@@ -435,9 +438,7 @@ class ThermalDepth(DenseModel):
             ShapeError: Not a frame, or a side shorter than one patch.
             UnitError: Not one pixel has a value, or an element type that is no frame's.
         """
-        prepared = self.prepare(image, modality=modality, longest_px=longest_px)
-        depth = prepared.restore(self._answer(prepared))[0, 0].numpy()
-        return DepthMap(depth, self.metric)
+        return DepthMap(self._answer(image, modality, longest_px)[0, 0].numpy(), self.metric)
 
 
 # -- builders: the entries of `thermoscope.models.load` -------------------------------------------

@@ -24,6 +24,7 @@ BUILDERS: dict[str, str] = {  # model of a card -> where its builder is
     "anythermal_place": "thermoscope.models.place:build",
     "anythermal_depth": "thermoscope.models.dense_heads:build_depth",
     "anythermal_segmentation": "thermoscope.models.dense_heads:build_segmentation",
+    "sartm": "thermoscope.models.sartm:build_sartm",
     "thermostereort": "thermoscope.models.thermostereort:ThermoStereoRT",
 }
 OUTSIDE = {  # models that ship without weights -> what to fetch

@@ -117,8 +117,10 @@ def load_teacher(name: str) -> Teacher:
     raise UnknownNameError("teacher", name, list_teachers())
 
 
-def packaged_file(package: str, suffix: str) -> Path:
+def packaged_file(package: str, suffix: str, *, purpose: str = "this offline teacher") -> Path:
     """The file ending in `suffix` that an installed package carries.
+
+    `purpose` is who needs it, for the message.
 
     Raises:
         MissingDependencyError: The package is not installed.
@@ -127,9 +129,7 @@ def packaged_file(package: str, suffix: str) -> Path:
     try:
         files = distribution(package).files or []
     except PackageNotFoundError as err:
-        raise MissingDependencyError(
-            package, extra="teachers", purpose="this offline teacher"
-        ) from err
+        raise MissingDependencyError(package, extra="teachers", purpose=purpose) from err
     found = [Path(str(f.locate())) for f in files if str(f).endswith(suffix)]
     if not found or not found[0].is_file():
         raise ReadError(f"the package {package} holds no {suffix} file. Install it again.")

@@ -20,6 +20,7 @@ RECIPES: dict[str, str] = {  # name -> what it makes
     "segmentation": "a segmentation head on a frozen backbone",
     "depth": "a depth head on a frozen backbone",
     "thermostereort": "a stereo network",
+    "sartm": "a segmenter of RGB-thermal pairs",
 }
 
 

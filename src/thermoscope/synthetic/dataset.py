@@ -52,7 +52,7 @@ class Scenes:
         rate_hz: Frames a second of a visit.
         hour: Local solar time [0, 24), "day", "night", or None = all hours.
         weather: "clear", "cloudy", "rain", "fog", or None = all.
-        taxonomy: Of the labels: "fine", "mfnet", "cart", "fmb", "pst900".
+        taxonomy: Of the labels: "fine", "mfnet", "cart", "fmb", "pst900", "semanticrt", "kp".
         lens: "rectified", or "distorted" = through the lenses of the rig, without disparity.
         noise: False drops the sensor and what depends on the view (mirrors, haze), nothing else.
         colour: "stereo", "left" or "none": colour pictures cost about half of the time.

@@ -2,7 +2,9 @@
 
 Every fine class has an id in every taxonomy, or is listed there as unlabelled. Ids follow the
 data sets: MFNet (Ha et al., IROS 2017), CART (Lee et al., ECCV 2024; its mask value minus 2), FMB
-(Liu et al., ICCV 2023), PST900 (Shivakumar et al., ICRA 2020). What is NOT here: colours.
+(Liu et al., ICCV 2023), PST900 (Shivakumar et al., ICRA 2020), SemanticRT (Ji et al., ACM MM 2023),
+KP (Kim et al., RA-L 2021; void = ignored). Classes that no rendered world has keep their id. What
+is NOT here: colours.
 """
 
 from __future__ import annotations
@@ -142,6 +144,51 @@ TAXONOMIES: dict[str, Taxonomy] = {
         unlabelled="sky road sidewalk kerb car_stop bump guardrail color_cone car truck bus "
         "motorcycle bicycle animal bare_ground rock water " + _STREET + _PLANTS + _INDOOR,
     ),
+    "semanticrt": _taxonomy(
+        "semanticrt",
+        {
+            "car_stop": "car_stop",
+            "bike": "bicycle",
+            "bicyclist": "",
+            "motorcycle": "motorcycle",
+            "motorcyclist": "",
+            "car": "car truck bus",
+            "tricycle": "",
+            "traffic_light": "traffic_light",
+            "box": "",
+            "pole": "pole street_lamp",
+            "curve": "kerb",
+            "person": "person",
+        },
+        leading=("background",),
+        unlabelled="sky road sidewalk bump guardrail color_cone building wall fence traffic_sign "
+        "street_furniture animal bare_ground rock water " + _PLANTS + _INDOOR + _TOOLS,
+    ),
+    "kp": _taxonomy(
+        "kp",
+        {
+            "road": "road bump",
+            "sidewalk": "sidewalk kerb",
+            "building": "building",
+            "wall": "wall",
+            "fence": "fence guardrail",
+            "pole": "pole street_lamp",
+            "traffic_light": "traffic_light",
+            "traffic_sign": "traffic_sign",
+            "vegetation": "tree shrub far_hill",
+            "terrain": "grass crop bare_ground rock",
+            "sky": "sky",
+            "person": "person",
+            "rider": "",
+            "car": "car",
+            "truck": "truck",
+            "bus": "bus",
+            "train": "",
+            "motorcycle": "motorcycle",
+            "bicycle": "bicycle",
+        },
+        unlabelled="car_stop color_cone street_furniture animal water " + _INDOOR + _TOOLS,
+    ),
 }
 
 
@@ -165,7 +212,7 @@ def labels_of(scene: Scene, gbuffer: GBuffer, taxonomy: str) -> NDArray[np.int64
     Args:
         scene: Whose parts the G-buffer names.
         gbuffer: A view of it.
-        taxonomy: "fine", "mfnet", "cart", "fmb" or "pst900".
+        taxonomy: A name in `TAXONOMIES`.
 
     Raises:
         UnknownNameError: Unknown taxonomy, or a part of the scene with an unknown fine class.

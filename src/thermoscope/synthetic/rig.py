@@ -260,6 +260,8 @@ RIGS.add("cats", _cats())
 RIGS.add("mfnet", _aligned("mfnet", 640, 480, 55.0))
 RIGS.add("pst900", _aligned("pst900", 1280, 720, 70.0))
 RIGS.add("fmb", _aligned("fmb", 800, 600, 55.0))
+RIGS.add("semanticrt", _aligned("semanticrt", 1280, 1024, 40.0))
+RIGS.add("kp", _aligned("kp", 640, 512, 50.0))
 
 
 def rig_preset(rig: str | VirtualRig) -> VirtualRig:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from thermoscope.synthetic.layouts import cats, fmb, mfnet, ms2, npz, pst900, tartanrgbt
+from thermoscope.synthetic.layouts import (
+    cats,
+    fmb,
+    kp,
+    mfnet,
+    ms2,
+    npz,
+    pst900,
+    semanticrt,
+    tartanrgbt,
+)
 from thermoscope.synthetic.layouts.layout import LAYOUTS, Layout
 from thermoscope.synthetic.layouts.run import Progress, RenderPlan, render_layout
 
@@ -13,10 +23,12 @@ __all__ = [
     "RenderPlan",
     "cats",
     "fmb",
+    "kp",
     "mfnet",
     "ms2",
     "npz",
     "pst900",
     "render_layout",
+    "semanticrt",
     "tartanrgbt",
 ]

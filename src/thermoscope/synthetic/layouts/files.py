@@ -14,7 +14,16 @@ from thermoscope.core.errors import WriteError
 from thermoscope.core.files import atomic_write
 from thermoscope.sensor.tone import ToneSpec, tone_map
 
-__all__ = ["agc", "matrix_text", "painted", "rgb_bytes", "write_lines", "write_png", "write_text"]
+__all__ = [
+    "agc",
+    "matrix_text",
+    "painted",
+    "rgb_bytes",
+    "write_jpeg",
+    "write_lines",
+    "write_png",
+    "write_text",
+]
 
 
 def write_png(path: Path, picture: NDArray[Any]) -> None:
@@ -27,6 +36,21 @@ def write_png(path: Path, picture: NDArray[Any]) -> None:
         order = [2, 1, 0, 3][: picture.shape[2]]  # OpenCV's order is BGR
         picture = picture[..., order]
     encoded, data = cv2.imencode(".png", np.ascontiguousarray(picture))
+    if not encoded:
+        raise WriteError(f"cannot encode {path}: {picture.shape} {picture.dtype}.")
+    with atomic_write(path) as stream:
+        stream.write(data.tobytes())
+
+
+def write_jpeg(path: Path, picture: NDArray[np.uint8]) -> None:
+    """A JPEG of (H, W, 3) RGB, quality 95.
+
+    Raises:
+        WriteError: No space or no permission.
+    """
+    encoded, data = cv2.imencode(
+        ".jpg", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 95]
+    )
     if not encoded:
         raise WriteError(f"cannot encode {path}: {picture.shape} {picture.dtype}.")
     with atomic_write(path) as stream:

@@ -16,7 +16,7 @@ from thermoscope.core.registry import Registry
 from thermoscope.synthetic.families import SPLITS, Hour
 from thermoscope.synthetic.observe import Observation
 
-__all__ = ["LAYOUTS", "Block", "Entry", "Facts", "Layout", "of_split", "portions"]
+__all__ = ["LAYOUTS", "Block", "Entry", "Facts", "Layout", "day_and_night", "of_split", "portions"]
 
 Facts = dict[str, Any]
 """What `Layout.finish` must know of a frame: JSON values. ``"files"`` lists what it wrote."""
@@ -123,3 +123,18 @@ def of_split(count: int, split: str, shares: Mapping[str, float]) -> dict[str, i
     if split not in SPLITS:
         raise UnknownNameError("split", split, (*SPLITS, "all"))
     return {split: count}
+
+
+def day_and_night(parts: Mapping[str, int]) -> list[Block]:
+    """Two blocks a split, day and night; the odd frame is by day.
+
+    Example:
+        >>> [(b.name, b.count) for b in day_and_night({"train": 3})]
+        [('train day', 2), ('train night', 1)]
+    """
+    made: list[Block] = []
+    for name, part in parts.items():
+        halves: tuple[tuple[Hour, int], ...] = (("day", (part + 1) // 2), ("night", part // 2))
+        for hour, number in halves:
+            made.append(Block(f"{name} {hour}", len(made), name, number, hour))
+    return made

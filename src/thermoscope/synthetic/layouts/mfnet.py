@@ -14,9 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from thermoscope.synthetic.families import Hour
 from thermoscope.synthetic.layouts.files import agc, painted, rgb_bytes, write_lines, write_png
-from thermoscope.synthetic.layouts.layout import LAYOUTS, Block, Entry, Facts, of_split
+from thermoscope.synthetic.layouts.layout import (
+    LAYOUTS,
+    Block,
+    Entry,
+    Facts,
+    day_and_night,
+    of_split,
+)
 from thermoscope.synthetic.observe import Observation
 
 __all__ = ["MFNet"]
@@ -47,12 +53,7 @@ class MFNet:
 
     def blocks(self, count: int, split: str) -> Sequence[Block]:
         """2:1:1 as published; each split half day, half night."""
-        made: list[Block] = []
-        for name, part in of_split(count, split, {"train": 2, "val": 1, "test": 1}).items():
-            halves: tuple[tuple[Hour, int], ...] = (("day", (part + 1) // 2), ("night", part // 2))
-            for hour, number in halves:
-                made.append(Block(f"{name} {hour}", len(made), name, number, hour))
-        return made
+        return day_and_night(of_split(count, split, {"train": 2, "val": 1, "test": 1}))
 
     def write(self, root: Path, entry: Entry, seen: Observation) -> Facts:
         """One image and its labels."""

@@ -17,7 +17,7 @@ from thermoscope.core.checks import check_in_range
 from thermoscope.core.errors import DatasetCorruptError, DatasetNotFoundError, UnknownNameError
 from thermoscope.core.sample import IGNORE_INDEX, Sample
 from thermoscope.data.base import Item, Listed, read_labels, read_thermal, require
-from thermoscope.data.folders import PICTURES, by_stem, joined, lines_of, some
+from thermoscope.data.files_by_stem import PICTURES, by_stem, joined, lines_of, some
 
 __all__ = ["labelled_folder"]
 

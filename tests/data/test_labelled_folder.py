@@ -6,7 +6,7 @@ import pytest
 
 from thermoscope.core.errors import DatasetCorruptError, DatasetNotFoundError, UnknownNameError
 from thermoscope.core.sample import check_sample
-from thermoscope.data.folder import labelled_folder
+from thermoscope.data.labelled_folder import labelled_folder
 
 
 @pytest.fixture
