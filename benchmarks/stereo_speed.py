@@ -3,13 +3,14 @@
 Run, on an idle machine:
 
     python benchmarks/stereo_speed.py [--models fast base] [--repeats 200] [--size 640x256] \
-        [--json PATH] [--compile]
+        [--weights FOLDER] [--json PATH] [--compile]
 
-Batch 1, the pair of a rendered street through the sensor of MS2, median after 10 warm-up runs.
-FLOPs count convolutions and products of matrices (two for each multiplication with addition); the
-share of the peak is theirs over the time, against the best product of two bf16 matrices here. Exit
-status 1 if OpenVINO bf16 needs more than 33 ms (fast) or 50 ms (base) at 640x256. A runtime that is
-not installed is named and left out.
+The weights called thermostereort_MODEL are used where they are at hand, else random ones; the first
+line says which. Batch 1, the pair of a rendered street through the sensor of MS2, median after 10
+warm-up runs. FLOPs count convolutions and products of matrices (two for each multiplication with
+addition); the share of the peak is theirs over the time, against the best product of two bf16
+matrices here. Exit status 1 if OpenVINO bf16 needs more than 33 ms (fast) or 50 ms (base) at
+640x256. A runtime that is not installed is named and left out.
 """
 
 from __future__ import annotations
@@ -31,7 +32,14 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from thermoscope.core.errors import MissingDependencyError
+from thermoscope.core.weights import list_weights
+from thermoscope.engine.export import onnx_graph
+from thermoscope.engine.export_packages import optional_package
+from thermoscope.engine.export_plans import plan_for
 from thermoscope.engine.stereo_baselines import Sgbm
+from thermoscope.engine.stereo_runtime import compiled_pair
+from thermoscope.models.load import load_model
 from thermoscope.models.thermostereort import SIZES, ThermoStereoRT
 from thermoscope.synthetic.dataset import Scenes
 
@@ -102,49 +110,57 @@ def runtimes(
                 return fast(*views)
 
         found["torch.compile bf16"] = compiled_bf16
-    for add in (_add_openvino, _add_onnx):
+    for add in (_openvino_calls, _onnx_calls):
         try:
             found |= add(network, views)
-        except ImportError as err:
+        except MissingDependencyError as err:
             print(f"left out: {err}")
     return found
 
 
-def _add_openvino(
+def _openvino_calls(
     network: ThermoStereoRT, views: tuple[torch.Tensor, torch.Tensor]
 ) -> dict[str, Callable[[], object]]:
-    import openvino
-
-    graph = openvino.convert_model(torch.export.export(network, views))
-    graph.reshape({graph.input(i): list(v.shape) for i, v in enumerate(views)})
-    arrays = [v.numpy() for v in views]
-    calls: dict[str, Callable[[], object]] = {}
-    for name, hint in (("fp32", "f32"), ("bf16", "bf16")):
-        settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-        request = openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
-        calls[f"OpenVINO {name}"] = lambda request=request: request.infer(arrays)
-    return calls
+    height, width = views[0].shape[2:]
+    left, right = (v.numpy() for v in views)
+    single = compiled_pair(network, height, width, precision="f32")
+    half = compiled_pair(network, height, width, precision="bf16")
+    return {
+        "OpenVINO fp32": lambda: single(left, right),
+        "OpenVINO bf16": lambda: half(left, right),
+    }
 
 
-def _add_onnx(
+def _onnx_calls(
     network: ThermoStereoRT, views: tuple[torch.Tensor, torch.Tensor]
 ) -> dict[str, Callable[[], object]]:
-    import onnxruntime
-    import onnxscript  # noqa: F401  (what torch.onnx.export needs)
-
-    program = torch.onnx.export(network, views, dynamo=True, verbose=False)
-    model = program.model_proto.SerializeToString()
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    names = [i.name for i in session.get_inputs()]
-    feed = {n: v.numpy() for n, v in zip(names, views, strict=True)}
+    runtime = optional_package("onnxruntime", purpose="ONNX Runtime")
+    height, width = views[0].shape[2:]
+    plan = plan_for(network, (height, width))
+    content = onnx_graph(plan).SerializeToString()
+    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    feed = dict(zip(plan.inputs, (v.numpy() for v in views), strict=True))
     return {"ONNX Runtime fp32": lambda: session.run(None, feed)}
 
 
+def network_of(preset: str, weights: Path | None) -> tuple[ThermoStereoRT, bool]:
+    """The network of a size, and whether its weights are trained."""
+    name = f"thermostereort_{preset}"
+    if name in list_weights(weights):
+        return load_model(name, folder=weights), True
+    return SIZES[preset]().eval(), False
+
+
 def measure(
-    name: str, size: tuple[int, int], repeats: int, peak: float, *, compiled: bool
+    name: str,
+    network: ThermoStereoRT,
+    size: tuple[int, int],
+    repeats: int,
+    peak: float,
+    *,
+    compiled: bool,
 ) -> list[Row]:
     """All runtimes of one model."""
-    network = SIZES[name]().eval()
     views = pair(size)
     rows = []
     with torch.inference_mode(False), torch.no_grad():
@@ -188,15 +204,19 @@ def main() -> int:
     parser.add_argument("--models", nargs="+", default=["fast", "base"], choices=sorted(SIZES))
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--size", default="640x256")
+    parser.add_argument("--weights", type=Path)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     width, height = (int(n) for n in chosen.size.split("x"))
+    networks = {name: network_of(name, chosen.weights) for name in chosen.models}
     about, peak = machine(), peak_gflops()
+    about["trained"] = {name: trained for name, (_, trained) in networks.items()}
     print(json.dumps(about), f"peak bf16 {peak:.0f} GFLOP/s, {width}x{height}, batch 1")
     rows = []
-    for name in chosen.models:
-        rows += measure(name, (height, width), chosen.repeats, peak, compiled=chosen.compile)
+    for name, (network, _) in networks.items():
+        size = (height, width)
+        rows += measure(name, network, size, chosen.repeats, peak, compiled=chosen.compile)
     rows.append(measure_sgbm((height, width), chosen.repeats))
     for row in rows:
         print(

@@ -34,9 +34,11 @@ def test_debug_shows_the_traceback():
 COMMANDS = {verb: [verb] for verb in VERBS} | {
     "scenes": ["scenes", "render"],
     "place": ["place", "query"],
+    "rig": ["rig", "verify"],
     "train": ["train", "distill_anythermal"],
     "eval": ["eval", "depth"],
     "stereo": ["stereo", "left.png"],
+    "align": ["align", "rgb.png"],
 }
 
 

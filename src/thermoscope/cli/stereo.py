@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -48,6 +48,8 @@ class Arguments:
     """Name of the weights."""
     weights: Path | None = None
     """Folder with weights of your own; the bundled ones if not given."""
+    runtime: Literal["auto", "torch", "openvino"] = "torch"
+    """openvino takes seconds to start and is several times as fast; auto: where it is installed."""
     focal_px: float | None = None
     """Focal length of the rectified pair in px; gives depth, with --baseline-m."""
     baseline_m: float | None = None
@@ -91,13 +93,16 @@ def main(words: Sequence[str]) -> int:
     )
     run = _Run(arguments, BatchSummary())
     with left, right, progress_bar("stereo") as steps:
+        width, height = _first_size(left)
+        calibration = _calibration(arguments, width, height)
+        model = _compiled(model, arguments, width, height)
         count = left.frame_count
         steps.expect(count * arguments.loops if count is not None else None)
         for done in match_pairs(
             model,
             left,
             right,
-            calibration=_calibration(arguments, *_first_size(left)),
+            calibration=calibration,
             check_left_right=arguments.left_right_check,
             loops=arguments.loops,
         ):
@@ -153,6 +158,7 @@ class _Run:
             print_json(
                 {
                     "model": self.arguments.model,
+                    "runtime": self.arguments.runtime,
                     "matched": summary.matched,
                     "skipped_count": summary.skipped,
                     "skipped": self.skipped,
@@ -197,6 +203,20 @@ def _model(arguments: Arguments) -> ThermoStereoRT:
     if not isinstance(model, ThermoStereoRT):
         raise ConfigError(f"{name!r} does not match stereo pairs. Choose another --model.")
     return model
+
+
+def _compiled(
+    model: ThermoStereoRT, arguments: Arguments, width: int, height: int
+) -> ThermoStereoRT:
+    """The network in the runtime asked for, compiled before the first pair is timed."""
+    if arguments.runtime == "torch":
+        return model
+    from thermoscope.engine.stereo_runtime import CompiledStereo, in_runtime
+
+    found = in_runtime(model, arguments.runtime)
+    if isinstance(found, CompiledStereo):
+        found.compile_for(height, width)
+    return found
 
 
 def _calibration(arguments: Arguments, width: int, height: int) -> StereoCalibration | None:
