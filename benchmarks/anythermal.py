@@ -57,15 +57,18 @@ class Encoder:
     pooling: Any
 
     @torch.inference_mode()
-    def features(self, images: np.ndarray) -> Features:
-        """Of (N, 3, H, W) pictures in [0, 1], sixteen at a time."""
+    def layers(self, images: np.ndarray, blocks: Sequence[int]) -> list[Features]:
+        """Of (N, 3, H, W) pictures in [0, 1], after each of the blocks."""
         mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
         std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
-        parts = []
-        for start in range(0, len(images), 16):
-            batch = (torch.from_numpy(images[start : start + 16]) - mean) / std
-            with torch.autocast("cpu", torch.bfloat16):
-                parts.append(self.network.intermediate(batch, [self.block])[0])
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.network.intermediate((torch.from_numpy(images) - mean) / std, blocks)
+
+    @torch.inference_mode()
+    def features(self, images: np.ndarray) -> Features:
+        """Of (N, 3, H, W) pictures in [0, 1], sixteen at a time."""
+        starts = range(0, len(images), 16)
+        parts = [self.layers(images[start : start + 16], [self.block])[0] for start in starts]
         return Features(
             torch.cat([p.cls.float() for p in parts]), torch.cat([p.grid.float() for p in parts])
         )

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from thermoscope.core.errors import ConfigError, UnknownNameError
-from thermoscope.engine.evaluate_depth import DEPTH_PROTOCOLS, evaluate_depth
+from thermoscope.core.errors import ConfigError, ShapeError, UnitError, UnknownNameError
+from thermoscope.engine.evaluate_depth import (
+    DEPTH_PROTOCOLS,
+    ConstantDepth,
+    evaluate_depth,
+    rank_correlation,
+)
 from thermoscope.models.dense_heads import build_depth
 
 
@@ -79,3 +84,33 @@ def test_what_cannot_be_scored_is_refused():
         evaluate_depth(flat_model(), FRAMES, protocol="meters")
     with pytest.raises(ConfigError, match="no frame to score"):
         evaluate_depth(flat_model(), [])
+
+
+def test_a_constant_is_the_median_of_known_depths_and_scored_like_a_model():
+    sky = sample("sky", np.inf)
+    constant = ConstantDepth.median_of([*FRAMES, sample("d", 12), sky])  # 20, 8 and 12 m are known
+    assert constant == ConstantDepth(12.0)
+    found = evaluate_depth(constant, FRAMES, protocol="metric").scores
+    assert found.abs_rel == pytest.approx((8 / 20 + 4 / 8) / 2, abs=1e-5)
+    with pytest.raises(UnitError, match="no frame has a known depth"):
+        ConstantDepth.median_of([FRAMES[2]])
+
+
+def test_rank_correlation_knows_order_and_nothing_else():
+    depth = np.arange(1.0, 13.0).reshape(3, 4)
+    assert rank_correlation(depth, np.exp(depth)) == pytest.approx(1)
+    assert rank_correlation(depth, 100 / depth) == pytest.approx(-1)
+    rows = np.repeat(np.arange(3.0)[:, None], 4, axis=1)
+    # ranks of the rows are 1.5, 5.5 and 9.5: a correlation of sqrt(128 / 143)
+    assert rank_correlation(depth, rows) == pytest.approx(np.sqrt(128 / 143))
+    valid = np.zeros(depth.shape, bool)
+    valid[0, :2] = True
+    assert rank_correlation(depth, 5 - depth, valid) == pytest.approx(-1)
+
+
+def test_rank_correlation_of_nothing():
+    flat = np.ones((2, 3))
+    assert math.isnan(rank_correlation(flat, np.arange(6.0).reshape(2, 3)))
+    assert math.isnan(rank_correlation(flat, flat, np.zeros((2, 3), bool)))
+    with pytest.raises(ShapeError, match="must have one shape"):
+        rank_correlation(flat, flat.T)

@@ -57,6 +57,7 @@ def test_weights_load_by_name_and_answer_as_trained(recipe, cache, tmp_path):
     model = load_model(name, folder=tmp_path)
     assert result.scores == {}
     assert card.protocol == "not scored"
+    assert card.command.startswith(f"thermoscope train {config.tag} --preset tiny --train.root")
     assert [source.name for source in card.sources] == ["scenes"]
     assert model.card == card
     assert model.longest_px == max(config.size_px)
@@ -204,7 +205,7 @@ def test_processes_that_gather_have_the_loss_of_one(recipe, cache):
 
 def test_weighted_cross_entropy_takes_weights_from_the_frames(cache):
     task = small_task(segmentation, cache, terms=("weighted_cross_entropy",))
-    pixels = task.frames.pixels_per_class(len(task.segmenter.classes))
+    pixels = task.frames.pixels_per_class(len(task.model.classes))
     weights = task.class_weights
     assert weights.argmin() == int(np.argmax(pixels))
     assert torch.isfinite(task.losses(task.batch(0, 0, 1), lambda value: value)["loss"])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from tests.fakes.distill_run import small_pairs, small_task
+from tests.fakes.pair_collection import pair_collection
 
 from thermoscope.core.errors import ConfigError, UnitError
 from thermoscope.engine.loop import fit
@@ -11,6 +12,7 @@ from thermoscope.losses.distill import resampled
 from thermoscope.models.anythermal import AnyThermal
 from thermoscope.models.teachers import Teacher
 from thermoscope.recipes.distill_anythermal import PRESETS, DistillTask
+from thermoscope.recipes.distill_memory import PositionMean
 from thermoscope.recipes.pair_sources import PairSource, load_pairs
 from thermoscope.recipes.pair_views import Pair, ViewConfig, as_pair, random_view, whole_view
 
@@ -122,6 +124,29 @@ class TestPairs:
         assert not any(p.aligned for p in crossed)
         assert {p.index for p in crossed} == {p.index for p in pairs}
 
+    @pytest.mark.parametrize("fold", [(5, 5), (-1, 5)])
+    def test_a_fold_that_there_is_not(self, fold, tmp_path):
+        pair_collection(tmp_path)
+        with pytest.raises(ConfigError, match="are counted from 0"):
+            load_pairs(PairSource("roadscene", tmp_path), fold=fold)
+
+    def test_choices_are_not_made_on_val(self, tmp_path):
+        pair_collection(tmp_path)
+        with pytest.raises(ConfigError, match="folds divide the list 'train'"):
+            load_pairs(PairSource("roadscene", tmp_path, split="val"), fold=(0, 2))
+
+    def test_folds_divide_the_real_pairs_and_no_rendered_one(self, tmp_path):
+        pair_collection(tmp_path)
+        source = PairSource("roadscene", tmp_path)
+        parts = [load_pairs(source, fold=(k, 3), held_out=True) for k in range(3)]
+        names = [{pair.name for pair in part} for part in parts]
+        assert sorted(map(len, names)) == [2, 2, 2]  # six frames, each a block of its own
+        rest = {pair.name for pair in load_pairs(source, fold=(0, 3))}
+        assert rest == names[1] | names[2]
+        assert not rest & names[0]
+        scenes = PairSource("scenes", tmp_path / "scenes", count=1)
+        assert load_pairs(scenes, fold=(0, 3), held_out=True) == []
+
     @pytest.mark.real
     def test_real_pairs(self, real_data):
         pairs = load_pairs(PairSource("roadscene", real_data, split="val"))
@@ -129,7 +154,35 @@ class TestPairs:
         assert all(p.rgb.shape[:2] == p.thermal.shape and p.aligned for p in pairs)
 
 
+class TestPositionMean:
+    def test_what_depends_on_the_place_goes_and_the_mean_stays(self):
+        place = torch.arange(6.0).reshape(1, 2, 3)
+        seen = torch.randn(400, 4, 1, 1, generator=torch.Generator().manual_seed(0))
+        memory = PositionMean(4, (2, 3))
+        grids = seen + place
+        memory.add(grids[:100])
+        memory.add(grids[100:])
+        torch.testing.assert_close(memory.removed(grids), (seen + 2.5).expand_as(grids))
+
+    def test_nothing_seen_nothing_removed(self):
+        grids = torch.randn(2, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+        assert torch.equal(PositionMean(3, (2, 2)).removed(grids), grids)
+
+
 class TestTask:
+    def test_targets_lose_their_place_in_the_window(self):
+        with_place, without = (
+            small_task(batch_size=8),
+            small_task(batch_size=8, without_position=True),
+        )
+        batch = with_place.batch(0, 0, 1)
+        same = with_place._target(batch["clean_rgb"], lambda rows: rows)
+        freed = without._target(batch["clean_rgb"], lambda rows: rows)
+        assert torch.equal(same.cls, freed.cls)
+        spread = freed.grid.mean(dim=0).std(dim=(1, 2)).max()
+        assert spread < 1e-4 < same.grid.mean(dim=0).std(dim=(1, 2)).max()
+        assert without.position.count == 8
+
     def test_processes_share_what_one_would_see(self):
         task = small_task()
         whole = task.batch(3, 0, 1)
@@ -162,6 +215,7 @@ class TestTask:
             {"trainable": "blocks"},
             {"trainable": "lora", "lora_rank": 2},
             {"patch_block": 1, "patch_nce_weight": 1.0},
+            {"without_position": True, "patch_nce_weight": 1.0},
             {"views": ViewConfig(size_px=(42, 42), misalign=0.2), "queue": 6},
         ],
     )

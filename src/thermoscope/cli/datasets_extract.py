@@ -26,8 +26,8 @@ class Arguments:
     """Recordings: .bag or .mcap files, or ROS 2 folders; each becomes a sequence of its name."""
     out: Path
     """Folder for all sequences."""
-    layout: Literal["vivid", "odombeyondvision", "tartanrgbt"]
-    """Data set whose layout is written."""
+    layout: Literal["vivid", "odombeyondvision", "tartanrgbt", "pairs"]
+    """Data set whose layout is written; pairs for your own recordings, with --rgb and --thermal."""
     group: str = ""
     """Folder between --out and the sequences: driving_full, day1."""
     name: str = ""

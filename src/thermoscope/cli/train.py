@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
 from thermoscope.cli.arguments import print_json, print_table
-from thermoscope.recipes.catalogue import RECIPES, load_recipe
+from thermoscope.recipes.catalogue import RECIPES, Recipe, load_recipe
 
-__all__ = ["Arguments", "main"]
+__all__ = ["Arguments", "main", "parsed"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,21 @@ def main(words: Sequence[str]) -> int:
         print(help_text())
         return 0
     recipe = load_recipe(words[0])
+    arguments, config = parsed(recipe, words[1:])
+    result = recipe.run(config, arguments.out)
+    summary = {"steps": result.steps, "seconds": round(result.seconds, 1), **result.scores}
+    if arguments.json:
+        print_json({"recipe": recipe.name, "out": str(arguments.out), **summary})
+    else:
+        print_table(list(summary), [[_short(v) for v in summary.values()]])
+        print(f"log, weights and card are in {arguments.out}")
+    return 0
+
+
+def parsed(recipe: Recipe, words: Sequence[str]) -> tuple[Arguments, Any]:
+    """What the words after the recipe's name say: where and how to run, and the recipe's config."""
     asks_help = bool({"-h", "--help"} & set(words))
-    plain = [w for w in words[1:] if w not in ("-h", "--help")]
+    plain = [w for w in words if w not in ("-h", "--help")]
     if asks_help:
         plain = [*plain, "--out", "."]
     flags = (tyro.conf.FlagCreatePairsOff,)
@@ -62,14 +76,7 @@ def main(words: Sequence[str]) -> int:
         "(needed), --preset NAME, --config FILE, --json. Presets: "
         f"{', '.join(recipe.presets)}.",
     )
-    result = recipe.run(config, arguments.out)
-    summary = {"steps": result.steps, "seconds": round(result.seconds, 1), **result.scores}
-    if arguments.json:
-        print_json({"recipe": recipe.name, "out": str(arguments.out), **summary})
-    else:
-        print_table(list(summary), [[_short(v) for v in summary.values()]])
-        print(f"log, weights and card are in {arguments.out}")
-    return 0
+    return arguments, config
 
 
 def _short(value: float) -> str:

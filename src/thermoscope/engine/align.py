@@ -41,8 +41,8 @@ LEAST_PX = 48
 INLIER_PX = 3.0  # at REPORT_WIDTH
 LEAST_MATCHES = 12
 LEAST_BLOCK_PX = 16
-# Chosen on frames of the train lists (benchmarks/align.py --split train): weights of a logistic
-# function of the inlier share and of the mean margin of the inliers.
+# Set by hand, then checked on 16 pairs of the train lists: weights of a logistic function of the
+# inlier share and of the mean margin of the inliers.
 CONFIDENCE = (-4.5, 9.0, 8.0)
 
 

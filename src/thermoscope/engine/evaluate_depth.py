@@ -5,17 +5,85 @@ What is NOT here: the scores themselves (`thermoscope.metrics.depth`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from thermoscope.core.errors import ConfigError, ThermoscopeError, UnitError, UnknownNameError
+import numpy as np
+from numpy.typing import NDArray
+
+from thermoscope.core.errors import (
+    ConfigError,
+    ShapeError,
+    ThermoscopeError,
+    UnitError,
+    UnknownNameError,
+)
 from thermoscope.core.sample import Sample
 from thermoscope.engine.labelled_frames import LabelledFrames, thermal_frame
 from thermoscope.metrics.depth import Alignment, DepthScores, depth_scores, mean_depth_scores
-from thermoscope.models.dense_heads import ThermalDepth
+from thermoscope.models.dense_heads import DepthMap
 
-__all__ = ["DEPTH_PROTOCOLS", "DepthProtocol", "DepthReport", "evaluate_depth"]
+__all__ = [
+    "DEPTH_PROTOCOLS",
+    "ConstantDepth",
+    "DepthModel",
+    "DepthProtocol",
+    "DepthReport",
+    "evaluate_depth",
+    "rank_correlation",
+]
+
+
+class DepthModel(Protocol):
+    """What can be scored: `ThermalDepth`, or a baseline."""
+
+    @property
+    def metric(self) -> bool:
+        """Whether depth is in metres."""
+        ...
+
+    def predict(self, image: NDArray[Any], /, *, longest_px: int | None = None) -> DepthMap:
+        """Depth of a (H, W) frame."""
+        ...
+
+
+@dataclass(frozen=True)
+class ConstantDepth:
+    """The baseline that does not look: one depth everywhere.
+
+    Attributes:
+        depth_m: m.
+    """
+
+    depth_m: float
+
+    @classmethod
+    def median_of(cls, frames: LabelledFrames | Sequence[Sample]) -> ConstantDepth:
+        """The median of all known depths, of what a model learned from.
+
+        Raises:
+            UnitError: No frame has a known depth.
+        """
+        known = []
+        for index in range(len(frames)):
+            sample = frames[index]
+            kept = sample["valid"] & np.isfinite(sample["depth"])
+            known.append(sample["depth"][kept])
+        if not any(len(values) for values in known):
+            raise UnitError("no frame has a known depth. Give frames with depth and valid.")
+        return cls(float(np.median(np.concatenate(known))))
+
+    @property
+    def metric(self) -> bool:
+        """It is in metres."""
+        return True
+
+    def predict(self, image: NDArray[Any], /, *, longest_px: int | None = None) -> DepthMap:
+        """`depth_m` everywhere."""
+        del longest_px
+        return DepthMap(np.full(image.shape[:2], self.depth_m, np.float32), metric=True)
 
 
 @dataclass(frozen=True)
@@ -80,7 +148,7 @@ class DepthReport:
 
 
 def evaluate_depth(
-    model: ThermalDepth,
+    model: DepthModel,
     frames: LabelledFrames | Sequence[Sample],
     *,
     protocol: str = "scale_shift",
@@ -126,7 +194,7 @@ def evaluate_depth(
 
 
 def _score(
-    model: ThermalDepth, sample: Sample, rules: DepthProtocol, longest_px: int | None
+    model: DepthModel, sample: Sample, rules: DepthProtocol, longest_px: int | None
 ) -> DepthScores:
     if "depth" not in sample or "valid" not in sample:
         raise UnitError(f"{sample.get('name', 'a frame')} has no depth: nothing to score against.")
@@ -139,3 +207,38 @@ def _score(
         min_depth_m=rules.min_depth_m,
         max_depth_m=rules.max_depth_m,
     )
+
+
+def rank_correlation(
+    first: NDArray[Any], second: NDArray[Any], valid: NDArray[np.bool_] | None = None
+) -> float:
+    """Spearman's correlation: whether two maps order pixels alike, whatever their units.
+
+    Args:
+        first: (H, W), finite where `valid`.
+        second: (H, W), finite where `valid`.
+        valid: (H, W) bool; all pixels if None.
+
+    Returns:
+        -1 to 1; nan for fewer than two pixels or for a map that is the same everywhere.
+
+    Raises:
+        ShapeError: Shapes differ.
+    """
+    mask = np.ones(first.shape, bool) if valid is None else valid
+    if first.shape != second.shape or mask.shape != first.shape:
+        raise ShapeError(
+            f"maps to compare must have one shape, got {first.shape}, {second.shape} and "
+            f"{mask.shape}.",
+            actual_shape=second.shape,
+        )
+    one, other = (_ranks(plane[mask]) for plane in (first, second))
+    spread = math.sqrt(one @ one) * math.sqrt(other @ other)
+    return float(one @ other) / spread if spread > 0 else math.nan
+
+
+def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Place of each value in their order, from the middle; equal ones share their mean place."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(count) - (count + len(values)) / 2
+    return np.asarray(middle[place], np.float64)

@@ -1,4 +1,4 @@
-"""What the recipes of segmentation and depth share: a task on a frozen backbone, and its weights.
+"""What the recipes of segmentation and depth share: a task on a frozen backbone, and its run.
 
 What is NOT here: losses and settings (`thermoscope.recipes.segmentation`,
 `thermoscope.recipes.depth`) and the loop (`thermoscope.engine.loop`).
@@ -7,30 +7,33 @@ What is NOT here: losses and settings (`thermoscope.recipes.segmentation`,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from thermoscope.core.errors import UnknownNameError
-from thermoscope.core.weights import UNWRITTEN, TrainingSource, WeightsCard
+from thermoscope.core.config import write_config
+from thermoscope.core.errors import ConfigError, UnknownNameError
+from thermoscope.core.weights import UNWRITTEN, TrainingSource, WeightsCard, write_weights
 from thermoscope.data.catalogue import dataset_info
-from thermoscope.engine.labelled_frames import FrameChoice, LabelledFrames
-from thermoscope.engine.loop import Batch, Gather, LoopConfig
+from thermoscope.engine.labelled_frames import FrameChoice, LabelledFrames, Truth, open_frames
+from thermoscope.engine.loop import Batch, FitResult, Gather, first_process, fit
 from thermoscope.models.dense_heads import DenseModel
 from thermoscope.models.teachers import list_teachers, teacher_licence
 from thermoscope.recipes.dense_frames import DenseFrames
+from thermoscope.recipes.train_command import train_command
 
 __all__ = [
     "DenseTask",
-    "head_card",
+    "check_all_scored",
     "head_output",
-    "longest_side",
     "scored_on",
     "seeded",
     "sources_of",
+    "train_head",
 ]
 
 
@@ -38,14 +41,30 @@ class DenseTask(ABC):
     """Batches and parameters of training a head; the losses are the subclass's.
 
     Args:
+        config: Of the recipe.
         model: Its head is trained.
         frames: Where batches come from.
-        loop: Batch size.
+        val: Frames to score at the end.
+
+    Attributes:
+        recipe: Name in ``thermoscope train``.
+        truth: What frames must have.
+        entry: Of the model's builder in `thermoscope.models.load`.
     """
 
-    def __init__(self, model: DenseModel, frames: DenseFrames, loop: LoopConfig) -> None:
+    recipe: ClassVar[str]
+    truth: ClassVar[Truth]
+    entry: ClassVar[str]
+
+    def __init__(
+        self,
+        config: Any,
+        model: DenseModel,
+        frames: DenseFrames,
+        val: LabelledFrames | None = None,
+    ) -> None:
         self.module: torch.nn.Module = model
-        self.model, self.frames, self.loop = model, frames, loop
+        self.config, self.model, self.frames, self.val = config, model, frames, val
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The head, at one rate."""
@@ -53,7 +72,7 @@ class DenseTask(ABC):
 
     def batch(self, step: int, rank: int, world_size: int) -> Batch:
         """See `DenseFrames.batch`."""
-        return self.frames.batch(step, rank, world_size, batch_size=self.loop.batch_size)
+        return self.frames.batch(step, rank, world_size, batch_size=self.config.loop.batch_size)
 
     @abstractmethod
     def losses(self, batch: Batch, gather: Gather) -> dict[str, Tensor]:
@@ -73,6 +92,115 @@ def head_output(model: DenseModel, batch: Batch, truth: str) -> Tensor:
         grids = [batch[f"features_{i}"] for i in range(model.head.grids)]
     found: Tensor = model.head(grids, size)
     return found
+
+
+def check_all_scored(failed: Sequence[tuple[str, str]], count: int) -> None:
+    """A score of a part of the frames would not be the one that the card claims.
+
+    Raises:
+        ConfigError: A frame failed.
+    """
+    if failed:
+        name, reason = failed[0]
+        raise ConfigError(
+            f"{len(failed)} of {count} validation frames failed, the first is {name}: {reason}"
+        )
+
+
+# -- a run ----------------------------------------------------------------------------------------
+
+
+def train_head(
+    kind: type[DenseTask],
+    config: Any,
+    out: Path,
+    *,
+    build: Callable[..., DenseModel],
+    presets: Mapping[str, Any],
+    data: LabelledFrames,
+    text: str,
+    arguments: Mapping[str, Any],
+) -> FitResult:
+    """Train, score, and write weights with their card into `out`.
+
+    Args:
+        kind: Of the task.
+        config: Of the recipe; what both recipes call alike is read here.
+        out: Folder.
+        build: The builder that `kind` names.
+        presets: Of the recipe.
+        data: Training frames.
+        text: What the head does, in a sentence.
+        arguments: Of the builder, besides backbone, source, layers and longest_px.
+
+    Raises:
+        ConfigError: Settings that do not fit.
+        UnknownNameError: No such backbone, data set or protocol.
+        DatasetNotFoundError: The data is not where the config says.
+        WriteError: `out` cannot be written.
+    """
+    known = {
+        **({} if config.size_px is None else {"longest_px": max(config.size_px)}),
+        "backbone": config.backbone,
+        "layers": None if config.layers is None else list(config.layers),
+        **arguments,
+        **({"source": config.source} if config.source else {}),
+    }
+    with seeded(config.loop.seed):
+        model = build(**known)
+    frames = DenseFrames(
+        model,
+        data,
+        kind.truth,
+        size_px=config.size_px,
+        augmentation=config.augmentation,
+        keep=config.keep,
+        seed=config.loop.seed,
+    )
+    val = open_frames(config.val, truth=kind.truth) if config.score else None
+    frames.load()
+    task = kind(config, model, frames, val)
+    out.mkdir(parents=True, exist_ok=True)
+    write_config(config, out / "config.yaml")
+    result = fit(task, config.loop, out)
+    if first_process():
+        name = f"{config.backbone}.{config.tag}"
+        command = train_command(kind.recipe, config, presets, name=name)
+        card = _head_card(task, result, name=name, command=command, text=text, arguments=known)
+        write_weights(model, card, out)
+    return result
+
+
+def _head_card(
+    task: DenseTask,
+    result: FitResult,
+    *,
+    name: str,
+    command: str,
+    text: str,
+    arguments: dict[str, Any],
+) -> WeightsCard:
+    """The card of a trained head; sources of its backbone are sources of the head."""
+    config, below = task.config, task.model.backbone.card
+    sources = [*sources_of([config.train], f"{task.recipe} head")]
+    if config.backbone in list_teachers():
+        licence = teacher_licence(config.backbone)
+        sources.append(TrainingSource(config.backbone, licence, "backbone"))
+    fixed = {} if below is None else {"backbone_sha256": below.sha256}
+    return WeightsCard(
+        name=name,
+        model=task.entry,
+        text=text,
+        licence="Apache-2.0",
+        sha256=UNWRITTEN,
+        input_spec=task.model.input_spec,
+        sources=(*sources, *(below.sources if below else ())),
+        command=command,
+        seed=config.loop.seed,
+        scores={key: round(value, 4) for key, value in result.scores.items()},
+        protocol=scored_on(task.val, config.protocol),
+        arguments={**arguments, **fixed},
+    )
 
 
 def sources_of(choices: Sequence[FrameChoice], use: str) -> tuple[TrainingSource, ...]:
@@ -95,11 +223,6 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def longest_side(size_px: tuple[int, int] | None) -> dict[str, int]:
-    """The builder's ``longest_px`` for a head trained at this size; its default for None."""
-    return {} if size_px is None else {"longest_px": max(size_px)}
-
-
 def scored_on(frames: LabelledFrames | None, protocol: str) -> str:
     """What a card says of its scores."""
     if frames is None:
@@ -107,51 +230,3 @@ def scored_on(frames: LabelledFrames | None, protocol: str) -> str:
     choice = frames.choice
     which = f", taxonomy {choice.taxonomy}, seed {choice.seed}" if choice.data == "scenes" else ""
     return f"{choice.data} {choice.split}{which}, {len(frames)} frames, protocol {protocol!r}"
-
-
-def head_card(
-    model: DenseModel,
-    *,
-    name: str,
-    entry: str,
-    text: str,
-    recipe: str,
-    seed: int,
-    scores: dict[str, float],
-    protocol: str,
-    arguments: dict[str, Any],
-    sources: tuple[TrainingSource, ...],
-) -> WeightsCard:
-    """The card of a trained head; sources of its backbone are sources of the head.
-
-    Args:
-        model: Trained.
-        name: Of the weights, ``<backbone>.<tag>``.
-        entry: Of the builder in `thermoscope.models.load`.
-        text: What it does, in a sentence.
-        recipe: That made it.
-        seed: Of the run.
-        scores: Metric to value.
-        protocol: Data, split and rules behind `scores`.
-        arguments: Of the builder.
-        sources: Data that the head learned from.
-    """
-    below = model.backbone.card
-    backbone = str(arguments["backbone"])
-    if backbone in list_teachers():
-        sources = (*sources, TrainingSource(backbone, teacher_licence(backbone), "backbone"))
-    fixed = {} if below is None else {"backbone_sha256": below.sha256}
-    return WeightsCard(
-        name=name,
-        model=entry,
-        text=text,
-        licence="Apache-2.0",
-        sha256=UNWRITTEN,
-        input_spec=model.input_spec,
-        sources=(*sources, *(below.sources if below else ())),
-        command=f"thermoscope train {recipe} --config config.yaml --out runs/{name}",
-        seed=seed,
-        scores={key: round(value, 4) for key, value in scores.items()},
-        protocol=protocol,
-        arguments={**arguments, **fixed},
-    )

@@ -21,12 +21,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError
-from thermoscope.core.weights import write_weights
 from thermoscope.engine.evaluate_depth import evaluate_depth
-from thermoscope.engine.labelled_frames import FrameChoice, LabelledFrames, open_frames
-from thermoscope.engine.loop import Batch, FitResult, Gather, LoopConfig, first_process, fit
+from thermoscope.engine.labelled_frames import FrameChoice, open_frames
+from thermoscope.engine.loop import Batch, FitResult, Gather, LoopConfig
 from thermoscope.layers.dpt import LIGHT_WIDTHS, PAPER_WIDTHS
 from thermoscope.losses.depth import (
     gradient_matching_loss,
@@ -35,15 +33,12 @@ from thermoscope.losses.depth import (
     silog_loss,
 )
 from thermoscope.models.dense_heads import LIGHT_FUSION, ThermalDepth, build_depth
-from thermoscope.recipes.dense_frames import Augmentation, DenseFrames, Keep
+from thermoscope.recipes.dense_frames import Augmentation, Keep
 from thermoscope.recipes.dense_task import (
     DenseTask,
-    head_card,
+    check_all_scored,
     head_output,
-    longest_side,
-    scored_on,
-    seeded,
-    sources_of,
+    train_head,
 )
 
 __all__ = ["PRESETS", "DepthConfig", "DepthTask", "run"]
@@ -155,24 +150,11 @@ PRESETS: dict[str, DepthConfig] = {
 
 
 class DepthTask(DenseTask):
-    """Losses and scores of depth.
+    """Losses and scores of depth, see `DenseTask`."""
 
-    Args:
-        config: What is trained.
-        model: Its head is trained.
-        frames: Training frames.
-        val: Frames to score at the end.
-    """
-
-    def __init__(
-        self,
-        config: DepthConfig,
-        model: ThermalDepth,
-        frames: DenseFrames,
-        val: LabelledFrames | None = None,
-    ) -> None:
-        super().__init__(model, frames, config.loop)
-        self.config, self.depth_model, self.val = config, model, val
+    recipe, truth, entry = "depth", "depth", "anythermal_depth"
+    config: DepthConfig
+    model: ThermalDepth
 
     def losses(self, batch: Batch, gather: Gather) -> dict[str, Tensor]:
         """``"fit"``, ``"edges"`` and their sum."""
@@ -199,13 +181,8 @@ class DepthTask(DenseTask):
         """abs_rel, rmse_m and delta_1 on the validation frames."""
         if self.val is None:
             return {}
-        found = evaluate_depth(self.depth_model, self.val, protocol=self.config.protocol)
-        if found.failed:
-            name, reason = found.failed[0]
-            raise ConfigError(
-                f"{len(found.failed)} of {len(self.val)} validation frames failed, the first is "
-                f"{name}: {reason}"
-            )
+        found = evaluate_depth(self.model, self.val, protocol=self.config.protocol)
+        check_all_scored(found.failed, len(self.val))
         return {name: getattr(found.scores, name) for name in ("abs_rel", "rmse_m", "delta_1")}
 
 
@@ -218,47 +195,19 @@ def run(config: DepthConfig, out: Path) -> FitResult:
         DatasetNotFoundError: The data is not where the config says.
         WriteError: `out` cannot be written.
     """
-    arguments = {
-        **longest_side(config.size_px),
-        "backbone": config.backbone,
-        "layers": None if config.layers is None else list(config.layers),
-        "widths": list(config.widths),
-        "fusion": config.fusion,
-        "metric": config.metric,
-        "min_depth_m": config.min_depth_m,
-        "max_depth_m": config.max_depth_m,
-    }
-    if config.source:
-        arguments["source"] = config.source
-    with seeded(config.loop.seed):
-        model = build_depth(**arguments)  # type: ignore[arg-type]
-    frames = DenseFrames(
-        model,
-        open_frames(config.train, truth="depth"),
-        "depth",
-        size_px=config.size_px,
-        augmentation=config.augmentation,
-        keep=config.keep,
-        seed=config.loop.seed,
-    )
-    val = open_frames(config.val, truth="depth") if config.score else None
-    frames.load()
-    task = DepthTask(config, model, frames, val)
-    out.mkdir(parents=True, exist_ok=True)
-    write_config(config, out / "config.yaml")
-    result = fit(task, config.loop, out)
-    card = head_card(
-        model,
-        name=f"{config.backbone}.{config.tag}",
-        entry="anythermal_depth",
+    return train_head(
+        DepthTask,
+        config,
+        out,
+        build=build_depth,
+        presets=PRESETS,
+        data=open_frames(config.train, truth="depth"),
         text=f"{'Metric' if config.metric else 'Relative'} depth of one thermal frame.",
-        recipe="depth",
-        seed=config.loop.seed,
-        scores=result.scores,
-        protocol=scored_on(val, config.protocol),
-        arguments=arguments,
-        sources=sources_of([config.train], "depth head"),
+        arguments={
+            "widths": list(config.widths),
+            "fusion": config.fusion,
+            "metric": config.metric,
+            "min_depth_m": config.min_depth_m,
+            "max_depth_m": config.max_depth_m,
+        },
     )
-    if first_process():
-        write_weights(model, card, out)
-    return result

@@ -45,8 +45,10 @@ from thermoscope.metrics.retrieval import recall_at_k
 from thermoscope.models.anythermal import AnyThermal, Features
 from thermoscope.models.prepare import IMAGENET_MEAN, IMAGENET_STD
 from thermoscope.models.teachers import Teacher, load_teacher, teacher_licence
+from thermoscope.recipes.distill_memory import NegativeQueue, PositionMean
 from thermoscope.recipes.pair_sources import PairSource, load_pairs
 from thermoscope.recipes.pair_views import Pair, ViewConfig, random_view, whole_view
+from thermoscope.recipes.train_command import train_command
 
 __all__ = ["PRESETS", "DistillConfig", "DistillTask", "run"]
 
@@ -73,6 +75,8 @@ class DistillConfig:
         anchor_weight: Of 1 - cosine between the student's and the teacher's colour patches, which
             keeps what the teacher knew about colour.
         patch_block: Teacher's block whose patches are the goal; the student's last if -1.
+        without_position: Whether the teacher's patches lose the part that depends on nothing but
+            their place in the window, see `PositionMean`.
         queue: Negatives kept from earlier steps, 0 for none.
         ignore_within: Frames of one source at most this far apart are no negatives; -1 for none.
         one_source: Whether a batch comes from one data set, all data sets equally often.
@@ -82,6 +86,9 @@ class DistillConfig:
         views: Crops and photometric changes; ignored for the teacher's colours.
         sources: Pairs to learn from.
         val: Pairs to score on at the end: thermal pictures look for their colour partner.
+        fold: For choosing settings: of so many (second) parts of the train lists the one with this
+            number (first) is left out and scored instead of `val`, which is not read. Parts are
+            made of whole blocks of a recording; rendered pairs are in no part.
         name: Of the weights.
         loop: Steps, optimiser, devices.
     """
@@ -97,6 +104,7 @@ class DistillConfig:
     patch_nce_weight: float = 0.0
     anchor_weight: float = 1.0
     patch_block: int = -1
+    without_position: bool = False
     queue: int = 0
     ignore_within: int = 2
     one_source: bool = False
@@ -109,6 +117,7 @@ class DistillConfig:
         PairSource("msrs", split="val"),
         PairSource("roadscene", split="val"),
     )
+    fold: tuple[int, int] | None = None
     name: str = "anythermal_small"
     loop: LoopConfig = field(default_factory=LoopConfig)
 
@@ -206,8 +215,13 @@ class DistillTask:
         self.val = list(val)
         self.student = student.train()
         self._choose_trainable()
-        self.queue = _Queue(config.queue, student.width * len(config.tokens))
-        self.module = nn.ModuleDict({"student": self.student, "queue": self.queue})
+        self.queue = NegativeQueue(config.queue, student.width * len(config.tokens))
+        parts: dict[str, nn.Module] = {"student": self.student, "queue": self.queue}
+        self.position: PositionMean | None = None
+        if config.without_position:
+            rows, columns = (side // student.patch_px for side in config.views.size_px)
+            parts["position"] = self.position = PositionMean(student.width, (rows, columns))
+        self.module = nn.ModuleDict(parts)
         names = sorted({pair.source for pair in pairs})
         self.by_source = {n: [i for i, p in enumerate(pairs) if p.source == n] for n in names}
         self.source_ids = {name: number for number, name in enumerate(names)}
@@ -279,7 +293,7 @@ class DistillTask:
     def losses(self, batch: Batch, gather: Gather) -> dict[str, Tensor]:
         """Weighted sum and every part of it, with signs of collapse."""
         config = self.config
-        target = self._target(batch["clean_rgb"])
+        target = self._target(batch["clean_rgb"], gather)
         normal = self._normalised
         own_rgb = config.partner == "student" or config.anchor_weight > 0
         thermal = self.student(normal(batch["thermal"]))
@@ -299,14 +313,18 @@ class DistillTask:
         return (planes - self.teacher.mean) / self.teacher.std
 
     @torch.no_grad()
-    def _target(self, clean: Tensor) -> Features:
+    def _target(self, clean: Tensor, gather: Gather) -> Features:
         """The teacher's colour features; its patches may come from an earlier block."""
         self.teacher.to(clean.device)
         last = self.student.layers - 1
         block = last if self.config.patch_block < 0 else self.config.patch_block
         final = self.teacher.layers - 1 if self.config.blocks == 0 else last
         whole, dense = self.teacher(clean, (final, block))
-        return Features(cls=whole.cls, grid=dense.grid)
+        grid = dense.grid
+        if self.position is not None:
+            self.position.add(gather(grid))
+            grid = self.position.removed(grid)
+        return Features(cls=whole.cls, grid=grid)
 
     def _contrast(
         self, thermal: Features, partner: Features, batch: Batch, gather: Gather
@@ -393,27 +411,6 @@ class DistillTask:
         return self.student.requires_grad_(True).eval()
 
 
-class _Queue(nn.Module):
-    """The last descriptors, as negatives."""
-
-    rows: Tensor
-    count: Tensor
-
-    def __init__(self, size: int, width: int) -> None:
-        super().__init__()
-        self.register_buffer("rows", torch.zeros(size, width))
-        self.register_buffer("count", torch.zeros((), dtype=torch.long))
-
-    def filled(self) -> Tensor:
-        """(Q, width), newest first."""
-        return self.rows[: min(int(self.count), len(self.rows))].clone()
-
-    def push(self, rows: Tensor) -> None:
-        kept = torch.cat((rows.to(self.rows), self.rows))[: len(self.rows)]
-        self.rows.copy_(kept)
-        self.count += len(rows)
-
-
 def run(config: DistillConfig, out: Path) -> FitResult:
     """Distil, and write weights with their card into `out`.
 
@@ -430,8 +427,15 @@ def run(config: DistillConfig, out: Path) -> FitResult:
             f"{config.teacher!r} is no vision transformer, and the student is a copy of its "
             "teacher. Choose a DINOv2."
         )
-    pairs = [pair for source in config.sources for pair in load_pairs(source, cache=out / "scenes")]
-    val = [pair for source in config.val for pair in load_pairs(source, cache=out / "scenes")]
+    cache, fold = out / "scenes", config.fold
+    pairs = [p for source in config.sources for p in load_pairs(source, cache=cache, fold=fold)]
+    scored = config.val if fold is None else config.sources
+    held_out = fold is not None
+    val = [
+        pair
+        for source in scored
+        for pair in load_pairs(source, cache=cache, fold=fold, held_out=held_out)
+    ]
     task = DistillTask(config, teacher.network.shortened(config.blocks), teacher, pairs, val)
     out.mkdir(parents=True, exist_ok=True)
     write_config(config, out / "config.yaml")
@@ -465,7 +469,7 @@ def _card(config: DistillConfig, task: DistillTask, result: FitResult) -> Weight
             TrainingSource(config.teacher, teacher_licence(config.teacher), "teacher"),
             *dict.fromkeys(sources),
         ),
-        command=f"thermoscope train distill_anythermal {_choice(config)} --out runs/{config.name}",
+        command=train_command("distill_anythermal", config, PRESETS, name=config.name),
         seed=config.loop.seed,
         scores={name: round(value, 4) for name, value in result.scores.items()},
         protocol=f"Trained on {listed} pairs. Scored on {len(task.val)} pairs of "
@@ -473,12 +477,6 @@ def _card(config: DistillConfig, task: DistillTask, result: FitResult) -> Weight
         "gallery of their colour pictures, the partner is right. More: docs/papers/anythermal.md.",
         arguments={"size": task.student.size, "blocks": task.student.layers},
     )
-
-
-def _choice(config: DistillConfig) -> str:
-    """Flags that make this config again."""
-    names = [name for name, preset in PRESETS.items() if preset == config]
-    return f"--preset {names[0]}" if names else "--config config.yaml"
 
 
 def _licence_of(data: str) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from thermoscope.core.errors import ConfigError
 from thermoscope.core.files import data_folder
 from thermoscope.core.sample import Sample
+from thermoscope.data.base import READERS, Dataset
+from thermoscope.data.real_pairs import folds
 from thermoscope.recipes.pair_views import Pair, as_pair
 from thermoscope.synthetic.dataset import Scenes
 from thermoscope.synthetic.rig import rig_preset
@@ -75,33 +77,54 @@ def scenes_of(source: PairSource, *, frames_per_scene: int = 4) -> Scenes:
     )
 
 
-def load_pairs(source: PairSource, *, cache: Path | None = None) -> list[Pair]:
-    """All pairs of the source, in memory at 480 px.
+def load_pairs(
+    source: PairSource,
+    *,
+    cache: Path | None = None,
+    fold: tuple[int, int] | None = None,
+    held_out: bool = False,
+) -> list[Pair]:
+    """The pairs of the source, in memory at 480 px.
 
     Args:
         source: Which.
         cache: Where rendered samples are kept if the source does not say.
+        fold: (k, n): without part k of n of its train list, see `folds` of the real pairs.
+            Rendered pairs are in no part.
+        held_out: Only that part instead.
 
     Raises:
         UnknownNameError: No such data set.
         DatasetNotFoundError: Its folder is absent or empty.
         UnitError: Samples without colour or thermal picture.
+        ConfigError: A fold that there is not, or of another list than ``train``.
     """
     if source.data == "scenes":
-        return list(_rendered(replace(source, root=source.root or cache)))
+        inner = replace(source, root=source.root or cache)
+        return [] if held_out else list(_rendered(inner))
     root = source.root or data_folder()
     if root is None:
         raise ConfigError(
             f"{source.data!r} needs the folder it lies in. State root, or set THERMOSCOPE_DATA."
         )
-    from thermoscope.data.base import READERS
-
     data = READERS.get(source.data)(root, split=source.split)
-    count = min(source.count, len(data)) if source.count else len(data)
+    chosen = range(len(data)) if fold is None else _part(source, data, fold, held_out=held_out)
     return [
         as_pair(data[i], source=source.data, index=data.item(i).index, aligned=source.aligned)
-        for i in range(count)
+        for i in list(chosen)[: source.count or None]
     ]
+
+
+def _part(source: PairSource, data: Dataset, fold: tuple[int, int], *, held_out: bool) -> list[int]:
+    number, count = fold
+    if source.split != "train" or not 0 <= number < count:
+        raise ConfigError(
+            f"fold {number} of {count} of {source.data} {source.split!r}: folds divide the list "
+            "'train', and are counted from 0. Choices are not made on other lists."
+        )
+    parts = folds(data, count)
+    left = [parts[number]] if held_out else parts[:number] + parts[number + 1 :]
+    return sorted(index for part in left for index in part)
 
 
 def _rendered(source: PairSource) -> Iterator[Pair]:

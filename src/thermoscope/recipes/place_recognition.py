@@ -33,6 +33,7 @@ from thermoscope.losses.triplet import triplet_margin_loss
 from thermoscope.models.place import PlaceRecognizer, build
 from thermoscope.recipes.pair_views import ViewConfig, random_view
 from thermoscope.recipes.place_moments import Moments, PlaceSource, load_moments
+from thermoscope.recipes.train_command import train_command
 
 __all__ = ["PRESETS", "PlaceConfig", "PlaceTask", "run"]
 
@@ -347,7 +348,7 @@ def _card(
         sha256=UNWRITTEN,
         input_spec=model.input_spec,
         sources=(*_sources(config), *(below.sources if below else ())),
-        command=f"thermoscope train place_recognition --config config.yaml --out runs/{name}",
+        command=train_command("place_recognition", config, PRESETS, name=name),
         seed=config.loop.seed,
         scores={key: round(value, 4) for key, value in result.scores.items()},
         protocol=f"{scored}thermal query, colour map" if config.score else "not scored",

@@ -17,12 +17,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError
-from thermoscope.core.weights import write_weights
 from thermoscope.engine.evaluate_segmentation import evaluate_segmentation
 from thermoscope.engine.labelled_frames import FrameChoice, LabelledFrames, open_frames
-from thermoscope.engine.loop import Batch, FitResult, Gather, LoopConfig, first_process, fit
+from thermoscope.engine.loop import Batch, FitResult, Gather, LoopConfig
 from thermoscope.layers.dpt import LIGHT_WIDTHS
 from thermoscope.losses.segmentation import (
     SegmentationTerm,
@@ -33,12 +31,9 @@ from thermoscope.models.dense_heads import HeadKind, ThermalSegmenter, build_seg
 from thermoscope.recipes.dense_frames import Augmentation, DenseFrames, Keep
 from thermoscope.recipes.dense_task import (
     DenseTask,
-    head_card,
+    check_all_scored,
     head_output,
-    longest_side,
-    scored_on,
-    seeded,
-    sources_of,
+    train_head,
 )
 
 __all__ = ["PRESETS", "SegmentationConfig", "SegmentationTask", "run"]
@@ -132,14 +127,11 @@ PRESETS: dict[str, SegmentationConfig] = {
 
 
 class SegmentationTask(DenseTask):
-    """Losses and scores of segmentation.
+    """Losses and scores of segmentation, see `DenseTask`."""
 
-    Args:
-        config: What is trained.
-        model: Its head is trained.
-        frames: Training frames.
-        val: Frames to score at the end.
-    """
+    recipe, truth, entry = "segmentation", "labels", "anythermal_segmentation"
+    config: SegmentationConfig
+    model: ThermalSegmenter
 
     def __init__(
         self,
@@ -148,8 +140,7 @@ class SegmentationTask(DenseTask):
         frames: DenseFrames,
         val: LabelledFrames | None = None,
     ) -> None:
-        super().__init__(model, frames, config.loop)
-        self.config, self.segmenter, self.val = config, model, val
+        super().__init__(config, model, frames, val)
         weighted = "weighted_cross_entropy" in config.terms
         pixels = frames.pixels_per_class(len(model.classes)) if weighted else []
         self.class_weights = rare_class_weights(pixels) if weighted else None
@@ -168,13 +159,8 @@ class SegmentationTask(DenseTask):
         """miou, macc, pixel_accuracy and fwiou on the validation frames."""
         if self.val is None:
             return {}
-        found = evaluate_segmentation(self.segmenter, self.val, protocol=self.config.protocol)
-        if found.failed:
-            name, reason = found.failed[0]
-            raise ConfigError(
-                f"{len(found.failed)} of {len(self.val)} validation frames failed, the first is "
-                f"{name}: {reason}"
-            )
+        found = evaluate_segmentation(self.model, self.val, protocol=self.config.protocol)
+        check_all_scored(found.failed, len(self.val))
         names = ("miou", "macc", "pixel_accuracy", "fwiou")
         return {name: getattr(found.scores, name) for name in names}
 
@@ -189,51 +175,23 @@ def run(config: SegmentationConfig, out: Path) -> FitResult:
         WriteError: `out` cannot be written.
     """
     data = open_frames(config.train, truth="labels")
-    val = open_frames(config.val, truth="labels") if config.score else None
     if not data.classes:
         raise ConfigError(
             f"{config.train.data}: nobody says what the classes are. State --train.classes."
         )
-    arguments = {
-        **longest_side(config.size_px),
-        "backbone": config.backbone,
-        "layers": None if config.layers is None else list(config.layers),
-        "classes": list(data.classes),
-        "kind": config.kind,
-        "hidden": config.hidden,
-        "widths": list(config.widths),
-        "dropout": config.dropout,
-    }
-    if config.source:
-        arguments["source"] = config.source
-    with seeded(config.loop.seed):
-        model = build_segmentation(**arguments)  # type: ignore[arg-type]
-    frames = DenseFrames(
-        model,
-        data,
-        "labels",
-        size_px=config.size_px,
-        augmentation=config.augmentation,
-        keep=config.keep,
-        seed=config.loop.seed,
-    )
-    frames.load()
-    task = SegmentationTask(config, model, frames, val)
-    out.mkdir(parents=True, exist_ok=True)
-    write_config(config, out / "config.yaml")
-    result = fit(task, config.loop, out)
-    card = head_card(
-        model,
-        name=f"{config.backbone}.{config.tag}",
-        entry="anythermal_segmentation",
+    return train_head(
+        SegmentationTask,
+        config,
+        out,
+        build=build_segmentation,
+        presets=PRESETS,
+        data=data,
         text=f"Segmentation of thermal frames into {len(data.classes)} classes.",
-        recipe="segmentation",
-        seed=config.loop.seed,
-        scores=result.scores,
-        protocol=scored_on(val, config.protocol),
-        arguments=arguments,
-        sources=sources_of([config.train], "segmentation head"),
+        arguments={
+            "classes": list(data.classes),
+            "kind": config.kind,
+            "hidden": config.hidden,
+            "widths": list(config.widths),
+            "dropout": config.dropout,
+        },
     )
-    if first_process():
-        write_weights(model, card, out)
-    return result

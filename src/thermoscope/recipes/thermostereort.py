@@ -51,6 +51,7 @@ from thermoscope.models.thermostereort import (
     ThermoStereoRT,
 )
 from thermoscope.recipes.stereo_store import StereoStore, sparse_truth
+from thermoscope.recipes.train_command import train_command
 from thermoscope.synthetic.cache import fingerprint
 from thermoscope.synthetic.dataset import RENDERER, Scenes
 from thermoscope.synthetic.retexture import Retextured
@@ -479,7 +480,7 @@ def _write_weights(
         sha256=UNWRITTEN,
         input_spec=network.input_spec,
         sources=tuple(sources),
-        command=f"thermoscope train thermostereort --config config.yaml --out {out.name}",
+        command=train_command("thermostereort", config, PRESETS, name=config.name),
         seed=config.loop.seed,
         scores=result.scores,
         protocol=(
