@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from thermoscope.core.errors import ConfigError, ShapeError, UnitError
@@ -134,6 +134,7 @@ def test_empty_streams_give_an_empty_list_with_nan_gaps() -> None:
 stamps = st.lists(st.integers(0, 8_000), max_size=40)
 
 
+@example(rgb=[0, 1], thermal=[0, 0, 0], mode="nearest")  # a stamp three times
 @given(rgb=stamps, thermal=stamps, mode=st.sampled_from(["nearest", "slots", "clock"]))
 def test_no_frame_twice_forward_in_time_nothing_lost(
     rgb: list[int], thermal: list[int], mode: str

@@ -237,9 +237,11 @@ def _in_order(stamps: Indices) -> Indices:
 
 
 def _nearest(rule: FrameRule, rgb: Indices, thermal: Indices) -> _Draft:
-    order = _in_order(rgb)
-    partner = nearest_in_time(thermal, rgb[order], max_gap_s=rule.max_gap_s)
-    free = partner >= 0
+    order, others = _in_order(rgb), _in_order(thermal)
+    nearest = nearest_in_time(thermal[others], rgb[order], max_gap_s=rule.max_gap_s)
+    free = nearest >= 0
+    partner = nearest.copy()
+    partner[free] = others[nearest[free]]
     draft = _Draft(
         order, partner, len(rgb), Counter({"with a repeated stamp": len(rgb) - len(order)})
     )

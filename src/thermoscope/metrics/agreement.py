@@ -33,7 +33,7 @@ def cohens_kappa(matrix: NDArray[np.int64], *, background: int | None = None) ->
         ConfigError: A negative number of pixels, or no such class.
 
     Example:
-        >>> cohens_kappa(np.array([[20, 5], [10, 15]]))
+        >>> round(cohens_kappa(np.array([[20, 5], [10, 15]])), 6)
         0.4
     """
     check_shape(matrix, "K K", name="matrix")

@@ -27,6 +27,7 @@ from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError
 from thermoscope.core.files import data_folder
 from thermoscope.core.weights import UNWRITTEN, TrainingSource, WeightsCard, write_weights
+from thermoscope.data.catalogue import dataset_info
 from thermoscope.data.stereo_augment import (
     StereoAugmentation,
     StereoPairViews,
@@ -74,6 +75,8 @@ class StereoData:
         environments: Of the scenes, in turns; empty = all four.
         frames_per_scene: Pairs of one visit to one place.
         textures: Folder of the real frames; None = ``THERMOSCOPE_DATA``.
+        texture_sources: Data sets there whose frames are used; by default those whose terms do not
+            forbid it.
         cache: Folder for finished pairs; None = ``pairs`` in the run's folder.
         workers: Processes that make the pairs, 0 = this one.
         seed: Of the pairs.
@@ -89,6 +92,7 @@ class StereoData:
     environments: tuple[str, ...] = ()
     frames_per_scene: int = 4
     textures: Path | None = None
+    texture_sources: tuple[str, ...] = ("msrs", "roadscene", "hituav", "buffalo_udder")
     cache: Path | None = None
     workers: int = 0
     seed: int = 0
@@ -170,7 +174,7 @@ class StereoConfig:
 PRESETS: dict[str, StereoConfig] = {
     "fast": StereoConfig(
         loop=LoopConfig(
-            steps=4000,
+            steps=2600,
             batch_size=4,
             learning_rate=3e-3,
             weight_decay=0.01,
@@ -458,6 +462,7 @@ def _retextured(config: StereoConfig, store: Any) -> StereoStore:
         "width": 640,
         "height": 256,
         "max_disparity_px": float(config.max_disparity_px) * 0.75,
+        "sources": data.texture_sources,
     }
     made: StereoStore = store("retextured", Retextured(textures, **settings), settings, taught=True)
     return made
@@ -469,7 +474,10 @@ def _write_weights(
     data = config.data
     sources = [TrainingSource("scenes", "Apache-2.0", "rendered stereo pairs")]
     if data.retextured:
-        sources.append(TrainingSource("real thermal frames", "unstated", "textures of pairs"))
+        sources += [
+            TrainingSource(name, dataset_info(name).licence, "textures of pairs")
+            for name in data.texture_sources
+        ]
     if config.teacher is not None:
         sources.append(TrainingSource(config.teacher_name, "Apache-2.0", "distillation"))
     card = WeightsCard(
