@@ -25,9 +25,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import machine
+from benchmarks.stereo_quality import real_pair
 
-from thermoscope import read
-from thermoscope.core.files import data_folder
 from thermoscope.engine.evaluate_depth import (
     ConstantDepth,
     DepthModel,
@@ -45,7 +44,6 @@ SHIPPED = "anythermal_small.depth"
 TEACHER = "dinov2_small_offline"
 BLOCKS = 10  # of anythermal_small
 PROTOCOLS = ("metric", "scale_shift")
-MS2_PAIR = ("stereo/ms2/left/000011_thr.png", "stereo/ms2/right/000011_thr.png")
 
 
 def head_config(base: DepthConfig, backbone: str, cache: Path | None) -> DepthConfig:
@@ -89,15 +87,6 @@ def real_correlations(
     answers["row of the pixel"] = -rows
     found = {n: rank_correlation(d, farness, stereo.valid) for n, d in answers.items()}
     return {name: round(value, 3) for name, value in found.items()}
-
-
-def real_pair() -> tuple[NDArray[Any], NDArray[Any]] | None:
-    """Both thermal views of MS2's frame, or None where the data is not at hand."""
-    root = data_folder()
-    if root is None or not all((root / name).is_file() for name in MS2_PAIR):
-        return None
-    left, right = (np.asarray(read(root / name).values, np.float32) for name in MS2_PAIR)
-    return left, right
 
 
 def table(rows: Mapping[str, Mapping[str, float]]) -> str:

@@ -1,10 +1,10 @@
 """Stereo networks against a tuned SGBM: rendered pairs with truth, and a real pair without.
 
-    python benchmarks/stereo_quality.py [--models thermostereort_base thermostereort_fast]
-        [--weights FOLDER ...] [--count 4] [--cache FOLDER] [--json PATH] [--pictures FOLDER]
+    python -m benchmarks.stereo_quality [--models thermostereort_fast ...] [--weights FOLDER ...]
+        [--count 4] [--tune 32] [--cache FOLDER] [--json PATH] [--pictures FOLDER]
 
 Rendered: `val` scenes, rig of MS2, sensor noise on, four environments by day, night, rain and fog,
-COUNT pairs each; truth of 0 to 96 px, hidden pixels included. SGBM has its best settings on 32
+COUNT pairs each; truth of 0 to 96 px, hidden pixels included. SGBM has its best settings on
 `train` pairs, those of least EPE and those of least bad-3, holes filled from the left; a network is
 compared with the better of the two. Real: the pair of MS2 under THERMOSCOPE_DATA, without truth.
 Exit status 1 if a network misses one of the gates that are printed.
@@ -34,30 +34,29 @@ from thermoscope.recipes.stereo_store import pair_of
 from thermoscope.synthetic.dataset import Scenes
 from thermoscope.synthetic.scenes import ENVIRONMENTS
 
-MODELS = ("thermostereort_base", "thermostereort_fast")
+MODELS = ("thermostereort_fast",)
 EPE_GATE, BAD_3_GATE, AGREEMENT_GATE_PX = 0.5, 0.7, 0.5
-TUNED_ON = 32
 SGBM: dict[str, Literal["epe_px", "bad_3"]] = {"sgbm": "epe_px", "sgbm for bad-3": "bad_3"}
 PARTS = ("mean", *ENVIRONMENTS, "day", "night", "rain", "fog")
 MS2_PAIR = ("stereo/ms2/left/000011_thr.png", "stereo/ms2/right/000011_thr.png")
 
 
-def tuned(cache: Path | None) -> dict[str, Sgbm]:
+def tuned(count: int, cache: Path | None) -> dict[str, Sgbm]:
     """SGBM with its best settings on training pairs: of least EPE, and of least bad-3."""
     scenes = Scenes(
         split="train",
         environment=ENVIRONMENTS,
         preset="ms2",
-        count=TUNED_ON,
+        count=count,
         frames_per_scene=1,
         colour="none",
         cache=cache,
     )
-    pairs = [pair_of(scenes[i]) for i in range(TUNED_ON)]
+    pairs = [pair_of(scenes[i]) for i in range(count)]
     found = {}
     for name, by in SGBM.items():
         found[name], error = tune_sgbm(pairs, by=by)
-        print(f"{name}, {by} {error:.3f} on {TUNED_ON} train pairs: {found[name]}", flush=True)
+        print(f"{name}, {by} {error:.3f} on {count} train pairs: {found[name]}", flush=True)
     return found
 
 
@@ -129,11 +128,10 @@ def judged(model: str, report: StereoReport, real: dict[str, dict[str, Any]]) ->
 def main(words: Sequence[str] | None = None) -> int:
     """Score, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--models", nargs="+", default=["thermostereort_base", "thermostereort_fast"]
-    )
+    parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--weights", type=Path, nargs="*", default=None, help="one for each model")
     parser.add_argument("--count", type=int, default=4)
+    parser.add_argument("--tune", type=int, default=32, help="training pairs for SGBM")
     parser.add_argument("--cache", type=Path, default=None)
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--pictures", type=Path, default=None)
@@ -143,7 +141,7 @@ def main(words: Sequence[str] | None = None) -> int:
         name: load_model(name, folder=folder)
         for name, folder in zip(given.models, folders, strict=True)
     }
-    methods: dict[str, Matcher] = {**networks, **tuned(given.cache)}
+    methods: dict[str, Matcher] = {**networks, **tuned(given.tune, given.cache)}
     groups = scene_groups(split="val", count=given.count, cache=given.cache)
     report = evaluate_stereo(methods, groups)
     print("\n".join(report.protocol), table(report, list(methods)), sep="\n\n")

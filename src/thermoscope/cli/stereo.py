@@ -44,7 +44,7 @@ class Arguments:
     """Right view, with as many frames."""
     out: Path
     """Folder to write into."""
-    model: str = "thermostereort_base"
+    model: str = "thermostereort_fast"
     """Name of the weights."""
     weights: Path | None = None
     """Folder with weights of your own; the bundled ones if not given."""

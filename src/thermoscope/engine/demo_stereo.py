@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["stereo_parts", "stereo_section"]
 
-NAMES = ("thermostereort_base", "thermostereort_fast")
+NAMES = ("thermostereort_fast", "thermostereort_base")
 TIMED = 3
 
 
@@ -39,7 +39,7 @@ def stereo_section(frames: Sequence[DemoFrame]) -> Iterator[Section]:
     if not known:
         text = (
             f"No stereo weights ({', '.join(NAMES)}) are in this installation. Make them with: "
-            "thermoscope train thermostereort --preset base --out runs/base"
+            "thermoscope train thermostereort --preset fast --out runs/fast"
         )
         yield title, [page.notice(text, "warning")]
         return
