@@ -78,10 +78,17 @@ def ratios(report: StereoReport, model: str) -> dict[str, tuple[float, float]]:
         ours = report.row(model, group=part).scores
         theirs = [report.row(name, group=part).scores for name in SGBM]
         found[part] = (
-            ours.epe_px / min(s.epe_px for s in theirs),
-            ours.bad[3] / min(s.bad[3] for s in theirs),
+            _over(ours.epe_px, min(s.epe_px for s in theirs)),
+            _over(ours.bad[3], min(s.bad[3] for s in theirs)),
         )
     return found
+
+
+def _over(ours: float, theirs: float) -> float:
+    """A ratio; two zeros are equal."""
+    if theirs > 0:
+        return ours / theirs
+    return 1.0 if ours == 0 else float("inf")
 
 
 def real_pair() -> tuple[np.ndarray, np.ndarray] | None:
