@@ -19,7 +19,7 @@ def test_without_weights_the_section_names_the_command(
     monkeypatch.delenv("THERMOSCOPE_WEIGHTS", raising=False)
     ((title, parts),) = stereo_section([])
     assert title == "Depth from two thermal cameras"
-    assert "thermoscope train thermostereort --preset base" in str(parts[0])
+    assert "thermoscope train thermostereort --preset fast" in str(parts[0])
 
 
 def test_a_pair_gives_pictures_and_a_latency(rng: np.random.Generator) -> None:

@@ -121,10 +121,17 @@ def _complaint(job: NamedFrame | NamedPair, err: ThermoscopeError) -> str:
 
 
 def _segmenter(arguments: Arguments) -> Segmenter:
+    from thermoscope.core.weights import list_weights
     from thermoscope.engine.segmenters import segmenter_of
     from thermoscope.models.load import load_model
 
     name = arguments.model or (PAIR_MODEL if arguments.pairs else THERMAL_MODEL)
+    if name == PAIR_MODEL and name not in list_weights(arguments.weights):
+        raise ConfigError(
+            f"{name} has no weights here: none ship yet. Train them (thermoscope train sartm "
+            "--preset small --out runs/sartm) and give --weights runs/sartm, or segment the "
+            "thermal files alone: thermoscope segment FILE --out DIR."
+        )
     names = [word.strip() for word in (arguments.classes or "").split(",") if word.strip()]
     if len(set(names)) != len(names):
         raise ConfigError(f"--classes names a class twice: {arguments.classes}.")
