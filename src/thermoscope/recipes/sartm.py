@@ -56,7 +56,7 @@ from thermoscope.recipes.sartm_frames import (
 from thermoscope.recipes.sartm_task import LossWeights, SartmTask
 from thermoscope.recipes.train_command import train_command
 
-__all__ = ["PRESETS", "SartmConfig", "run"]
+__all__ = ["PRESETS", "SartmConfig", "drawn_frames", "run"]
 
 
 @dataclass(frozen=True)
@@ -299,13 +299,15 @@ def start_from(model: Sartm, name: str) -> int:
     return len(kept)
 
 
+def drawn_frames(available: int, count: int, seed: int) -> list[int]:
+    """Numbers of `count` frames of those available, rising; all of them if `count` is 0."""
+    order = np.random.default_rng([seed, 7]).permutation(available)
+    return sorted(order[: count or None].tolist())
+
+
 def _pairs(config: SartmConfig, model: Sartm, data: LabelledFrames) -> Iterator[LabelledPair]:
-    chosen = list(range(len(data)))
-    if config.draw:
-        rng = np.random.default_rng([config.loop.seed, 7])
-        chosen = sorted(rng.permutation(len(data))[: config.draw].tolist())
     colour = config.inputs == "rgb_thermal"
-    for index in chosen:
+    for index in drawn_frames(len(data), config.draw, config.loop.seed):
         yield labelled_pair(data[index], model, config.size_px, colour=colour)
 
 

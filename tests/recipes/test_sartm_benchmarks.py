@@ -1,0 +1,76 @@
+"""The comparison of SARTM with simpler segmenters: same draws, same frames, honest tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from benchmarks.sartm_masks import METHODS, finished, table
+from benchmarks.sartm_scenes import BaselineSegmenter, add_rows, markdown
+
+from thermoscope.core.weights import InputSpec
+from thermoscope.engine.evaluate_segmentation import evaluate_segmentation
+from thermoscope.engine.segmentation_baselines import SmallUNet, Threshold, TrainingPlan
+from thermoscope.recipes.sartm import drawn_frames
+
+SPEC = InputSpec(kind="agc")
+
+
+def sample(seed):
+    """A warm square on a cold ground, 24 x 30 px, and a colour picture that is grey."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((1, 24, 30), np.uint8)
+    top, left = rng.integers(2, 10, 2)
+    labels[0, top : top + 10, left : left + 12] = 1
+    levels = np.where(labels[0] == 1, 220, 30) + rng.integers(0, 10, (24, 30))
+    rgb = np.full((3, 24, 30), 0.5, np.float32)
+    return {"agc": levels.astype(np.uint8)[None], "rgb": rgb, "labels": labels, "name": str(seed)}
+
+
+def test_a_threshold_behind_the_door_of_evaluation_finds_what_is_warm():
+    samples = [sample(seed) for seed in range(4)]
+    segmenter = BaselineSegmenter(("ground", "thing"), "thermal", Threshold(), SPEC, (24, 30))
+    report = evaluate_segmentation(segmenter.fit(samples[:3]), samples[3:])
+    assert report.frames == 1
+    assert report.scores.miou == pytest.approx(1.0)
+    assert [row.inputs for row in report.rows] == ["thermal"]
+
+
+@pytest.mark.parametrize(("inputs", "channels"), [("rgb_thermal", 4), ("rgb", 3), ("thermal", 1)])
+def test_a_network_sees_the_channels_it_is_named_after(inputs, channels):
+    baseline = SmallUNet(2, width=4, plan=TrainingPlan(2, batch_size=2))
+    segmenter = BaselineSegmenter(("ground", "thing"), inputs, baseline, SPEC, (24, 30))
+    segmenter.fit([sample(0), sample(1)])
+    assert baseline.network.down[0][0].in_channels == channels
+    shown = sample(2)
+    rgb = None if inputs == "thermal" else shown["rgb"]
+    found = segmenter.predict(rgb, None if inputs == "rgb" else shown["agc"][0])
+    assert found.labels.shape == (24, 30)
+    assert set(np.unique(found.labels)) <= {0, 1}
+
+
+def test_few_labels_are_the_same_frames_for_every_method():
+    assert drawn_frames(30, 5, 3) == drawn_frames(30, 5, 3)
+    assert len(set(drawn_frames(30, 5, 3))) == 5
+    assert drawn_frames(30, 5, 3) != drawn_frames(30, 5, 4)
+    assert drawn_frames(30, 0, 1) == list(range(30))
+
+
+def test_tables_show_mean_and_spread(tmp_path):
+    done = {("threshold", 5, 0): 10.0, ("threshold", 5, 1): 20.0, (METHODS[-1], 0, 0): 70.0}
+    lines = table(done, [5, 0]).splitlines()
+    assert lines[2].startswith("| 5 | 15.0 +- 5.0 | - |")
+    assert lines[3] == "| all | - | - | - | - | 70.0 |"
+    assert finished(tmp_path / "none.jsonl") == {}
+
+
+def test_rows_of_several_seeds_become_a_range():
+    samples = [sample(seed) for seed in range(3)]
+    rows = {}
+    for level in (0.5, 0.99):
+        baseline = Threshold()
+        baseline.level = level
+        segmenter = BaselineSegmenter(("ground", "thing"), "thermal", baseline, SPEC, (24, 30))
+        add_rows(rows, "threshold", evaluate_segmentation(segmenter, samples).rows)
+    line = markdown(rows).splitlines()[2]
+    assert line.startswith("| threshold | thermal | none | all | 2 | ")
+    assert "to 100.0)" in line
