@@ -75,9 +75,11 @@ def arms(base: DistillConfig, cache: Path | None = None) -> dict[str, DistillCon
         "ours without displaced windows": replace(ours, views=replace(base.views, misalign=0.0)),
         "ours without polarity inversion": replace(ours, views=replace(base.views, polarity=0.0)),
         "ours, windows far apart": replace(ours, views=far),
-        "ours, windows near and far": replace(ours, views=replace(far, scale=(0.15, 1.0))),
         "ours, targets without their place": replace(ours, without_position=True),
         "ours, both of these": replace(ours, views=far, without_position=True),
+        "ours, windows near and far, no place": replace(
+            ours, views=replace(far, scale=(0.15, 1.0)), without_position=True
+        ),
         "ours, rendered pairs": replace(ours, sources=rendered),
         "ours, real and rendered pairs": replace(ours, sources=(*REAL, *rendered)),
     }

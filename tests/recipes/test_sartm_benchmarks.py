@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
+from benchmarks import sartm_ablation
 from benchmarks.sartm_masks import METHODS, finished, table
 from benchmarks.sartm_scenes import BaselineSegmenter, add_rows, markdown
 
 from thermoscope.core.weights import InputSpec
 from thermoscope.engine.evaluate_segmentation import evaluate_segmentation
 from thermoscope.engine.segmentation_baselines import SmallUNet, Threshold, TrainingPlan
-from thermoscope.recipes.sartm import drawn_frames
+from thermoscope.recipes.sartm import PRESETS, drawn_frames
 
 SPEC = InputSpec(kind="agc")
 
@@ -74,3 +77,38 @@ def test_rows_of_several_seeds_become_a_range():
     line = markdown(rows).splitlines()[2]
     assert line.startswith("| threshold | thermal | none | all | 2 | ")
     assert "to 100.0)" in line
+
+
+def test_each_arm_of_the_ablation_leaves_one_part_out():
+    every = sartm_ablation.arms(PRESETS["cached"])
+    whole = every.pop(sartm_ablation.WHOLE)
+    for config in every.values():
+        changed = {
+            f.name for f in fields(config) if getattr(config, f.name) != getattr(whole, f.name)
+        }
+        assert changed in (
+            {"weights", "text_encoder"},
+            {"weights"},
+            {"augmentation"},
+            {"weights", "answer"},
+            {"head"},
+        )
+        assert config.keep_features
+
+
+def test_an_arm_runs_is_remembered_and_not_repeated(tmp_path, capsys):
+    words = ["--out", str(tmp_path), "--preset", "tiny", "--steps", "2", "--seeds", "0"]
+    words += ["--arms", "without fusion: mean of two answers"]
+    assert sartm_ablation.main(words) == 0
+    first = (tmp_path / "arms.jsonl").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["arms.jsonl"]
+    assert sartm_ablation.main(words) == 0
+    assert (tmp_path / "arms.jsonl").read_text() == first
+    out = capsys.readouterr().out
+    assert out.count("| without fusion: mean of two answers | 1 | ") == 2
+
+
+def test_an_unknown_arm_is_named(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        sartm_ablation.main(["--out", str(tmp_path), "--arms", "nonsense"])
+    assert "no such arm: ['nonsense']" in capsys.readouterr().err
