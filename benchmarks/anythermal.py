@@ -34,6 +34,7 @@ from thermoscope.layers.pooling import make_pooling
 from thermoscope.metrics.retrieval import bootstrap_interval, recall_at_k
 from thermoscope.models.anythermal import AnyThermal, Features
 from thermoscope.models.load import load_model
+from thermoscope.models.place import PlaceRecognizer
 from thermoscope.models.prepare import IMAGENET_MEAN, IMAGENET_STD
 from thermoscope.models.teachers import load_teacher
 from thermoscope.recipes.pair_sources import PairSource, load_pairs, scenes_of
@@ -76,8 +77,11 @@ class Encoder:
     def descriptors(self, images: np.ndarray) -> torch.Tensor:
         """(N, D) of unit length."""
         found = self.features(images)
+        pool = self.pooling
+        if isinstance(pool, str):
+            pool = make_pooling(pool, self.network.width)
         with torch.inference_mode():
-            return make_pooling(self.pooling, self.network.width)(found.cls, found.grid)
+            return pool(found.cls, found.grid)
 
 
 def encoder(name: str, weights: Path | None) -> Encoder:
@@ -92,6 +96,9 @@ def encoder(name: str, weights: Path | None) -> Encoder:
     if seed and weights is not None:
         folder = weights.with_name(f"{weights.name}_{seed}")
     network = load_model(plain, folder=folder)
+    if isinstance(network, PlaceRecognizer):
+        block = network.layer % network.backbone.layers
+        return Encoder(name, network.backbone, block, network.pooling.eval())
     return Encoder(name, network, network.layers - 1, "cls_mean")
 
 

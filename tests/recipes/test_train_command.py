@@ -44,6 +44,14 @@ def changed(recipe, **changes):
     return config
 
 
+def test_where_rendered_frames_are_kept_is_left_out_and_a_data_set_is_not():
+    base = load_recipe("depth").presets["small"]
+    kept = replace(base, train=replace(base.train, root=Path("cache")))
+    assert command("depth", kept) == command("depth", base)
+    own = replace(base, train=replace(base.train, data="folder", root=Path("mine")))
+    assert "--train.data folder --train.root mine" in command("depth", own)
+
+
 @pytest.mark.parametrize(
     ("recipe", "changes", "flags"),
     [
@@ -92,7 +100,9 @@ def test_more_data_sets_than_the_preset_are_left_to_the_file():
 
 def test_folders_of_one_machine_and_the_way_of_running_stay_out():
     config = load_recipe("depth").presets["small"]
-    train = replace(config.train, root=Path("/home/somebody/rendered"))
+    train = replace(config.train, data="folder", root=Path("/home/somebody/frames"))
     loop = replace(config.loop, workers=3, checkpoint_every=50)
     line = command("depth", replace(config, train=train, loop=loop))
-    assert line == "thermoscope train depth --preset small --train.root rendered --out runs/mine"
+    assert "--train.root frames " in line
+    assert "workers" not in line
+    assert "checkpoint" not in line

@@ -22,10 +22,10 @@ UNSTATED = frozenset(  # how a run is executed, and not what comes out
 def train_command(recipe: str, config: Any, presets: Mapping[str, Any], *, name: str) -> str:
     """``thermoscope train`` with the preset that is nearest and every option that differs from it.
 
-    Options that change how a run is executed and not what comes out are left out. A folder is
-    named by its last part: where it lay on one machine says nothing on another. A config that
-    flags cannot say (another number of data sets than the preset has) is asked for as
-    ``config.yaml``, which lies beside the weights.
+    Options that change how a run is executed and not what comes out, such as where finished scenes
+    are kept, are left out. A folder is named by its last part: where it lay on one machine says
+    nothing on another. A config that flags cannot say (another number of data sets than the preset
+    has) is asked for as ``config.yaml``, which lies beside the weights.
 
     Args:
         recipe: Name in ``thermoscope train``.
@@ -58,7 +58,8 @@ def _flags(value: Any, default: Any, prefix: str) -> list[list[str]] | None:
         return None
     flags: list[list[str]] = []
     for key, inner, other in parts:
-        if inner == other or key in UNSTATED:
+        rendered_cache = key == "root" and getattr(value, "data", "") == "scenes"
+        if inner == other or key in UNSTATED or rendered_cache:
             continue
         path = f"{prefix}{key}"
         nested = _is_nested(inner) or _is_nested(other)
