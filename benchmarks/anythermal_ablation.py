@@ -64,7 +64,8 @@ def arms(base: DistillConfig, cache: Path | None = None) -> dict[str, DistillCon
         anchor_weight=0.0,
     )
     patched = replace(plain, patch_weight=base.patch_weight, patch_nce_weight=base.patch_nce_weight)
-    far = replace(base.views, scale=(0.15, 0.5), misalign=0.5)
+    large = replace(base.views, scale=(0.35, 1.0), misalign=0.25)
+    small = replace(base.views, scale=(0.15, 0.5))
     return {
         "paper": _paper(base),
         "paper's loss, AdamW, random views": plain,
@@ -74,12 +75,14 @@ def arms(base: DistillConfig, cache: Path | None = None) -> dict[str, DistillCon
         "ours without patch losses": replace(ours, patch_weight=0.0, patch_nce_weight=0.0),
         "ours without displaced windows": replace(ours, views=replace(base.views, misalign=0.0)),
         "ours without polarity inversion": replace(ours, views=replace(base.views, polarity=0.0)),
-        "ours, windows far apart": replace(ours, views=far),
-        "ours, targets without their place": replace(ours, without_position=True),
-        "ours, both of these": replace(ours, views=far, without_position=True),
-        "ours, windows near and far, no place": replace(
-            ours, views=replace(far, scale=(0.15, 1.0)), without_position=True
+        "ours, large windows, targets with their place": replace(
+            ours, views=large, without_position=False
         ),
+        "ours, small windows, targets with their place": replace(
+            ours, views=small, without_position=False
+        ),
+        "ours, small windows": replace(ours, views=small),
+        "ours, targets with their place": replace(ours, without_position=False),
         "ours, rendered pairs": replace(ours, sources=rendered),
         "ours, real and rendered pairs": replace(ours, sources=(*REAL, *rendered)),
     }

@@ -136,7 +136,8 @@ PRESETS: dict[str, DistillConfig] = {
     "small": DistillConfig(
         patch_weight=0.5,
         patch_nce_weight=0.3,
-        views=ViewConfig(size_px=(168, 168), misalign=0.25),
+        without_position=True,
+        views=ViewConfig(size_px=(168, 168), scale=(0.15, 1.0), misalign=0.5),
         sources=(
             PairSource("msrs"),
             PairSource("roadscene"),
