@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
 from thermoscope.core.errors import CalibrationError, ConfigError, ShapeError, UnitError
 from thermoscope.geometry.camera import Camera
+from thermoscope.geometry.disparity_refinement import refine_disparity
 from thermoscope.models.stereo_result import (
     StereoCalibration,
     view_values,
@@ -137,6 +140,22 @@ def test_pixels_without_a_value_are_not_valid(tiny: ThermoStereoRT, pair: tuple)
     found = tiny.predict(left, pair[1].astype(np.float32))
     assert np.isfinite(found.disparity).all()
     assert not found.valid[3:6, 40:45].any()
+
+
+def test_predict_refines_its_answer_unless_told_not_to(tiny: ThermoStereoRT, pair: tuple) -> None:
+    bare = copy.copy(tiny)
+    bare.refine = False
+    own = bare.predict(*pair).disparity
+    refined = tiny.predict(*pair).disparity
+    moved = np.abs(refined - own)
+    assert 0 < moved.max() <= 5  # two rounds of at most 2.5 px
+    assert refined.min() >= tiny.min_disparity_px
+    assert refined.max() <= tiny.max_disparity_px
+    left, right = (np.asarray(view, np.float32) for view in pair)
+    expected = refine_disparity(left, right, own)
+    np.testing.assert_allclose(
+        refined, np.clip(expected, tiny.min_disparity_px, tiny.max_disparity_px), atol=1e-4
+    )
 
 
 def test_a_hot_spot_keeps_the_contrast_of_the_rest(rng: np.random.Generator) -> None:

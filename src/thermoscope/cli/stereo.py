@@ -62,6 +62,8 @@ class Arguments:
     """Disparity of an infinitely far point in px."""
     left_right_check: bool = False
     """Also match the right view; where both disagree is not valid. Twice the time."""
+    refine: bool = True
+    """Move the answer by fractions of a pixel to where the views agree best."""
     size: str | None = None
     """WIDTHxHEIGHT of headerless raw files."""
     plain: bool = False
@@ -202,6 +204,7 @@ def _model(arguments: Arguments) -> ThermoStereoRT:
     model = load_model(name, folder=arguments.weights)
     if not isinstance(model, ThermoStereoRT):
         raise ConfigError(f"{name!r} does not match stereo pairs. Choose another --model.")
+    model.refine = arguments.refine
     return model
 
 

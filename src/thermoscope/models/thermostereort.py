@@ -29,6 +29,7 @@ from torch.nn import functional
 from thermoscope.core.checks import check_positive
 from thermoscope.core.errors import ConfigError, ShapeError
 from thermoscope.core.weights import InputSpec, WeightsCard
+from thermoscope.geometry.disparity_refinement import refine_disparity
 from thermoscope.io.thermal_image import ThermalImage
 from thermoscope.layers.cost_volume import (
     correlation_volume,
@@ -346,11 +347,17 @@ class ThermoStereoRT(nn.Module):
         attention: Whether the refinement has its channel and spatial gates.
         iterations: Steps of a recurrent tail, 0 for none.
 
+    Attributes:
+        refine: Whether `predict` moves its answer by fractions of a pixel to where the views agree
+            best, see `refine_disparity`; `forward`, and so what is exported, does not.
+        card: Where the weights came from, None for fresh ones.
+
     Raises:
         ConfigError: An empty range, or one that is no multiple of 4; a width that cannot be split.
     """
 
     card: WeightsCard | None = None
+    refine: bool = True
 
     def __init__(
         self,
@@ -533,6 +540,9 @@ class ThermoStereoRT(nn.Module):
         ]
         found = (plane[0, 0, :height, :width].float().cpu().numpy() for plane in self(*views))
         disparity, confidence = found
+        if self.refine:
+            moved = refine_disparity(left, right, disparity)
+            disparity = np.clip(moved, self.min_disparity_px, self.max_disparity_px)
         return disparity, confidence
 
 

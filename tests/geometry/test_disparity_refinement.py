@@ -1,0 +1,102 @@
+"""Sub-pixel refinement: exact on textured planes, still where nothing is seen."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from thermoscope.core.errors import ConfigError, ShapeError
+from thermoscope.geometry.disparity_refinement import refine_disparity
+
+SIZE = (96, 160)
+INSIDE = (slice(12, -12), slice(40, -12))
+
+
+def texture(seed=0):
+    """Smooth structure at the scale of a few pixels."""
+    noise = np.random.default_rng(seed).normal(size=SIZE).astype(np.float32)
+    view = cv2.GaussianBlur(noise, (0, 0), 1.5)
+    return 22_000 + 400 * view / view.std()
+
+
+def pair(truth, seed=0):
+    """A right view, and the left one that has disparity `truth` at its own pixels."""
+    right = texture(seed)
+    columns, rows = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in SIZE[::-1]))
+    left = cv2.remap(right, columns - truth, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return left, right
+
+
+def slanted():
+    return np.tile(np.linspace(8, 20, SIZE[1], dtype=np.float32), (SIZE[0], 1))
+
+
+@pytest.mark.parametrize("wrong_px", [-1.7, -0.6, 0.3, 1.4])
+def test_a_slanted_plane_is_found_to_a_tenth_of_a_pixel(wrong_px):
+    truth = slanted()
+    left, right = pair(truth)
+    error = np.abs(refine_disparity(left, right, truth + np.float32(wrong_px)) - truth)[INSIDE]
+    assert np.median(error) < 0.12
+    assert np.percentile(error, 95) < 0.25
+
+
+def test_noise_of_the_answer_is_taken_away():
+    truth = slanted()
+    left, right = pair(truth)
+    blobs = cv2.GaussianBlur(np.random.default_rng(1).normal(size=SIZE), (0, 0), 6)
+    wrong = truth + (0.8 * blobs / blobs.std()).astype(np.float32)
+    before = np.abs(wrong - truth)[INSIDE].mean()
+    after = np.abs(refine_disparity(left, right, wrong) - truth)[INSIDE].mean()
+    assert after < before / 4
+
+
+def test_gain_offset_and_a_slow_gradient_do_not_matter():
+    truth = slanted()
+    left, right = pair(truth)
+    ramp = np.linspace(0, 900, SIZE[1], dtype=np.float32)
+    other = 0.7 * right - 5_000 + ramp
+    error = np.abs(refine_disparity(left, other, truth + 0.8) - truth)[INSIDE]
+    assert np.median(error) < 0.08
+
+
+def test_a_step_in_depth_stays_where_it_is():
+    truth = np.full(SIZE, 6, np.float32)
+    truth[:, 90:] = 14
+    left, right = pair(truth)
+    refined = refine_disparity(left, right, truth + 0.5)
+    assert np.abs(refined[12:-12, 100:-12] - 14).max() < 0.3
+    assert np.abs(refined[12:-12, 40:78] - 6).max() < 0.3
+
+
+def test_where_nothing_is_seen_nothing_moves():
+    flat = np.full(SIZE, 21_000, np.uint16)
+    given = slanted() + 0.4
+    np.testing.assert_allclose(refine_disparity(flat, flat, given), given, atol=1e-4)
+
+
+def test_pixels_that_lead_out_of_the_right_view_do_not_move():
+    left, right = texture(0), texture(1)
+    given = np.full(SIZE, 30, np.float32)
+    refined = refine_disparity(left, right, given, rounds=1)
+    np.testing.assert_array_equal(refined[:, :20], given[:, :20])
+
+
+def test_no_rounds_is_a_copy():
+    given = slanted()
+    refined = refine_disparity(texture(), texture(1), given, rounds=0)
+    np.testing.assert_array_equal(refined, given)
+    assert refined is not given
+    assert refined.dtype == np.float32
+
+
+def test_wrong_planes_are_named():
+    view = texture()
+    with pytest.raises(ShapeError, match="right"):
+        refine_disparity(view, view[1:], slanted())
+    with pytest.raises(ShapeError, match="disparity"):
+        refine_disparity(view, view, slanted()[:, 1:])
+    with pytest.raises(ShapeError, match="left"):
+        refine_disparity(view[None], view, slanted())
+    with pytest.raises(ConfigError, match="rounds must be 0 or more, got -1"):
+        refine_disparity(view, view, slanted(), rounds=-1)
