@@ -100,3 +100,10 @@ def test_wrong_planes_are_named():
         refine_disparity(view[None], view, slanted())
     with pytest.raises(ConfigError, match="rounds must be 0 or more, got -1"):
         refine_disparity(view, view, slanted(), rounds=-1)
+
+
+def test_views_that_show_different_things_move_nothing_far():
+    """Noise against noise: without belief in the best of bad windows the answer stays."""
+    noise = [np.random.default_rng(seed).normal(size=SIZE).astype(np.float32) for seed in (0, 1)]
+    moved = np.abs(refine_disparity(*noise, slanted()) - slanted())[INSIDE]
+    assert moved.mean() < 0.25  # 0.8 px if every window were believed

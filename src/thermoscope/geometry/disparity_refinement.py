@@ -30,6 +30,7 @@ WINDOW_PX = 11  # in which views are compared, and in which their contrast is ma
 SMOOTH_PX = 9  # over which neighbours change alike
 PRICE = 0.01  # of a step of 1 px, in units of contrast: where nothing is seen, nothing moves
 LARGEST = 1.0  # difference that counts, in units of contrast: an outlier is no evidence
+AGREED, STRANGE = 0.4, 0.6  # differences up to which a window is believed, and from which not
 
 
 def refine_disparity(
@@ -96,7 +97,10 @@ def _cost(here: Floats, there: Floats, columns: Floats, rows: Floats) -> Floats:
 
 
 def _best_step(costs: Floats) -> Floats:
-    """(H, W) step of least cost, px, to a fraction of one; `costs` is (steps, H, W)."""
+    """(H, W) step of least cost, px, to a fraction of one, smaller where even that cost is high.
+
+    `costs` is (steps, H, W).
+    """
     best = costs.argmin(axis=0)
     middle = np.clip(best, 1, len(costs) - 2)
     before, at, after = (
@@ -105,4 +109,6 @@ def _best_step(costs: Floats) -> Floats:
     bend = before - 2 * at + after
     inside = (best == middle) & (bend > 1e-6)
     fraction = np.where(inside, (before - after) / (2 * np.maximum(bend, 1e-6)), 0)
-    return np.asarray(np.take(STEPS_PX, best) + np.clip(fraction, -0.5, 0.5), np.float32)
+    belief = np.clip((STRANGE - costs.min(axis=0)) / (STRANGE - AGREED), 0, 1)
+    step = np.take(STEPS_PX, best) + np.clip(fraction, -0.5, 0.5)
+    return np.asarray(belief * step, np.float32)
