@@ -24,7 +24,7 @@ from thermoscope.rig.capture import Captured, Captures, CaptureSource, Isolation
 from thermoscope.rig.clock import fit_clock
 from thermoscope.rig.recording_format import CameraRecord
 
-__all__ = ["Check", "preflight"]
+__all__ = ["HOT_K", "WARM_K", "Check", "expected_bytes_per_s", "preflight"]
 
 Level = Literal["ok", "warning", "problem"]
 MB, GB = 1_000_000, 1_000_000_000
@@ -90,7 +90,7 @@ def preflight(
         checks.append(_rate(camera, stamps, seconds))
         checks += _clock(camera, stamps)
         checks += _heat(camera, stamps)
-    need = sum(_bytes_per_s(camera) for camera in cameras)
+    need = sum(expected_bytes_per_s(camera) for camera in cameras)
     checks.append(_usb(cameras))
     checks += _disk(folder, need, reserve_bytes, write_bytes)
     checks += _calibration(calibration, cameras)
@@ -158,8 +158,8 @@ def _heat(camera: CameraRecord, stamps: list[FrameStamp]) -> list[Check]:
     return [Check(level, f"{camera.name} temperature", f"{now_k - 273.15:.1f} °C; {limits}")]
 
 
-def _bytes_per_s(camera: CameraRecord) -> float:
-    """What will be written for a camera, at cautious ratios."""
+def expected_bytes_per_s(camera: CameraRecord) -> float:
+    """What will be written for `camera`, at cautious ratios."""
     return _raw_bytes_per_s(camera) / (ZSTD_RATIO if camera.kind == "thermal" else JPEG_RATIO)
 
 

@@ -27,6 +27,7 @@ LARGEST_YAW_RAD = sum(SHAKE_RAD)
 PHASES = 8  # steps of a pixel in which the window moves
 NOISE_BANK = 64  # shifts of the noise in each axis
 COUNTS_LOW, COUNTS_HIGH = 20_000.0, 23_000.0  # of a room, 16-bit flux
+TLINEAR_LOW, TLINEAR_HIGH = 28_900.0, 31_100.0  # of a room with people, hundredths of a kelvin
 NOISE_COUNTS = 4.0
 
 
@@ -64,7 +65,11 @@ def texture_canvas(camera: SimulatedCamera, seed: int) -> np.ndarray:
         coarse = rng.random((cells, cells * 2, channels), np.float32) / np.sqrt(cells)
         fine = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         total += fine.reshape(total.shape)
-    return _stretched(total[..., 0] if channels == 1 else total)
+    canvas = _stretched(total[..., 0] if channels == 1 else total)
+    if camera.settings.extra.get("ir16") == "tlinear":
+        share = (canvas - COUNTS_LOW) / (COUNTS_HIGH - COUNTS_LOW)
+        canvas = (TLINEAR_LOW + share * (TLINEAR_HIGH - TLINEAR_LOW)).astype(np.float32)
+    return canvas
 
 
 def _stretched(values: np.ndarray) -> np.ndarray:
