@@ -17,6 +17,7 @@ import platform
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,8 @@ def homography(true: Registration, visible: Bools) -> PixelMap:
     H, _ = cv2.findHomography(np.stack([columns, rows], axis=1).astype(np.float64), there, 0)
     height, width = visible.shape
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float64)
-    places = cv2.perspectiveTransform(grid.reshape(1, -1, 2), H).reshape(height, width, 2)
+    flat = cv2.perspectiveTransform(grid.reshape(1, -1, 2), H)
+    places = np.asarray(flat, np.float64).reshape(height, width, 2)
     return PixelMap(places[..., 0], places[..., 1], true.colour_map.width, true.colour_map.height)
 
 
@@ -168,6 +170,8 @@ def mask_scores(here: Scene, found: Registration, holes: Bools | None) -> dict[s
     within_1_px = (called & near) | (hidden & found_near) | (called == hidden)
     scores = {
         "valid": float(found.valid.mean()),
+        "hidden": float(hidden[known].mean()),
+        "hidden_in_valid": float(hidden[found.valid].mean()),
         "occlusion_equal": float((called == hidden)[known].mean()),
         "occlusion_equal_1_px": float(within_1_px[known].mean()),
         "missed": float((hidden & ~called)[known].mean()),
@@ -237,7 +241,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/registration.json"))
     words = parser.parse_args()
     network = load_model("thermostereort_fast")
-    matchers: dict[str, Match] = {"SGBM": Sgbm().predict, "thermostereort_fast": network.predict}
+    matchers: dict[str, Match] = {
+        "SGBM": Sgbm().predict,
+        "thermostereort_fast": network.predict,
+        "the same, checked": partial(network.predict, check_left_right=True),
+    }
     result = measure(words.scenes, words.preset, matchers)
     result |= {"scenes": words.scenes, "preset": words.preset, "hardware": platform.machine()}
     words.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -24,6 +24,13 @@ def test_a_camera_gives_all_segments_in_order(recording):
     np.testing.assert_array_equal(frames[17].image, thermal_frame(17))
 
 
+def test_only_wanted_frames_are_decoded(recording):
+    with RecordedCamera(recording, "thermal", pace="fast") as camera:
+        frames = list(camera.frames(only={3, 17, 99}))
+    assert [frame.sequence for frame in frames] == [3, 17]
+    np.testing.assert_array_equal(frames[1].image, thermal_frame(17))
+
+
 def test_all_cameras_together(recording):
     frames = list(replay_all(recording))
     assert len(frames) == 60

@@ -48,6 +48,13 @@ class PixelMap:
     width: int
     height: int
 
+    @classmethod
+    def of(cls, pixels: Floats, camera: Camera) -> PixelMap:
+        """The map to (H, W, 2) places in a camera's image; rounding does not cut its border off."""
+        on_edge = np.clip(pixels, 0.0, (camera.width - 1.0, camera.height - 1.0))
+        places = np.where(np.abs(pixels - on_edge) < EDGE_PX, on_edge, pixels)
+        return cls(places[..., 0], places[..., 1], camera.width, camera.height)
+
     @property
     def valid(self) -> Bools:
         """(H, W) True where the image has a value for the pixel."""
@@ -206,10 +213,7 @@ def _bisector(pose: Floats, axis: int) -> Floats:
 def _map_to(view: Camera, turn: Floats, common: Camera) -> PixelMap:
     rays, _ = common.unproject(common.pixel_grid())
     pixels, _ = view.project(transform(turn, rays))
-    last = (view.width - 1.0, view.height - 1.0)
-    on_edge = np.clip(pixels, 0.0, last)
-    pixels = np.where(np.abs(pixels - on_edge) < EDGE_PX, on_edge, pixels)
-    return PixelMap(pixels[..., 0], pixels[..., 1], view.width, view.height)
+    return PixelMap.of(pixels, view)
 
 
 def _common_camera(

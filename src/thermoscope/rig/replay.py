@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,8 +75,11 @@ class RecordedCamera(OpenableCamera):
         self._closed.set()
         super().close()
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, only: Container[int] | None = None) -> Iterator[Frame]:
         """Frames as they came.
+
+        Args:
+            only: Values of `Frame.sequence`; pictures of other frames are not even decoded.
 
         Raises:
             CameraError: The camera is not open.
@@ -84,7 +87,7 @@ class RecordedCamera(OpenableCamera):
         """
         self._must_be_open()
         wait = _Pacer(self._speed, self._closed) if self._pace == "real" else None
-        for frame in _frames(self._folder, self.record):
+        for frame in _frames(self._folder, self.record, only):
             if wait is not None:
                 wait.until(frame.host_ns)
             if self._closed.is_set():
@@ -114,7 +117,9 @@ def _record(manifest: Manifest, name: str) -> CameraRecord:
     raise UnknownNameError("camera of the recording", name, [c.name for c in manifest.cameras])
 
 
-def _frames(folder: Path, camera: CameraRecord) -> Iterator[Frame]:
+def _frames(
+    folder: Path, camera: CameraRecord, only: Container[int] | None = None
+) -> Iterator[Frame]:
     topics = camera_topics(camera)
     picture_topic, stamp_topic = topics["image"][0], topics["frame"][0]
     for file in segment_files(folder):
@@ -123,8 +128,11 @@ def _frames(folder: Path, camera: CameraRecord) -> Iterator[Frame]:
             if topic == picture_topic:
                 picture = data
                 continue
+            stamp = parse_frame_stamp(data)
+            if only is not None and stamp.sequence not in only:
+                continue
             pixels = decoded_picture(picture, compressed=picture_topic.endswith("/compressed"))[1]
-            yield _frame(camera.name, pixels, parse_frame_stamp(data))
+            yield _frame(camera.name, pixels, stamp)
 
 
 def _messages(file: Path, topics: Sequence[str]) -> Iterator[tuple[str, bytes]]:
