@@ -9,7 +9,7 @@ The weights called thermostereort_MODEL are used where they are at hand, else ra
 line says which. Batch 1, the pair of a rendered street through the sensor of MS2, median after 10
 warm-up runs. FLOPs count convolutions and products of matrices (two for each multiplication with
 addition); the share of the peak is theirs over the time, against the best product of two bf16
-matrices here. Exit status 1 if OpenVINO bf16 needs more than 33 ms (fast) or 50 ms (base) at
+matrices here. "refined" is what `predict` adds to any of them. Exit status 1 if OpenVINO bf16 needs more than 33 ms (fast) or 50 ms (base) at
 640x256. A runtime that is not installed is named and left out.
 """
 
@@ -39,6 +39,7 @@ from thermoscope.engine.export_packages import optional_package
 from thermoscope.engine.export_plans import plan_for
 from thermoscope.engine.stereo_baselines import Sgbm
 from thermoscope.engine.stereo_runtime import compiled_pair
+from thermoscope.geometry.disparity_refinement import refine_disparity
 from thermoscope.models.load import load_model
 from thermoscope.models.thermostereort import SIZES, ThermoStereoRT
 from thermoscope.synthetic.dataset import Scenes
@@ -184,6 +185,15 @@ def measure_sgbm(size: tuple[int, int], repeats: int) -> Row:
     return Row("sgbm", "OpenCV", median, p90, 0.0, 0.0, memory)
 
 
+def measure_refinement(size: tuple[int, int], repeats: int) -> Row:
+    """What `predict` adds to a network."""
+    left, right = (v[0, 0].numpy() for v in pair(size))
+    disparity = Sgbm().predict(left, right).disparity
+    median, p90 = timed(lambda: refine_disparity(left, right, disparity), max(10, repeats // 4))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Row("refined", "OpenCV", median, p90, 0.0, 0.0, memory)
+
+
 def machine() -> dict[str, object]:
     """What the numbers hold for."""
     words = ["git", "rev-parse", "--short", "HEAD"]
@@ -218,6 +228,7 @@ def main() -> int:
         size = (height, width)
         rows += measure(name, network, size, chosen.repeats, peak, compiled=chosen.compile)
     rows.append(measure_sgbm((height, width), chosen.repeats))
+    rows.append(measure_refinement((height, width), chosen.repeats))
     for row in rows:
         print(
             f"{row.model:<9} {row.runtime:<20} {row.median_ms:7.1f} ms (90 %: {row.p90_ms:7.1f})  "
