@@ -9,8 +9,9 @@ The weights called thermostereort_MODEL are used where they are at hand, else ra
 line says which. Batch 1, the pair of a rendered street through the sensor of MS2, median after 10
 warm-up runs. FLOPs count convolutions and products of matrices (two for each multiplication with
 addition); the share of the peak is theirs over the time, against the best product of two bf16
-matrices here. "refined" is what `predict` adds to any of them. Exit status 1 if OpenVINO bf16 needs more than 33 ms (fast) or 50 ms (base) at
-640x256. A runtime that is not installed is named and left out.
+matrices here. "refined" is what `predict` adds to any of them. Exit status 1 if OpenVINO bf16 needs
+more than 33 ms (fast) or 50 ms (base) at 640x256. A runtime that is not installed is named and left
+out.
 """
 
 from __future__ import annotations
