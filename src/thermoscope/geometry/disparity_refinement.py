@@ -25,7 +25,6 @@ __all__ = ["refine_disparity"]
 
 Floats = NDArray[np.float32]
 
-STEPS_PX = (-2, -1, 0, 1, 2)
 WINDOW_PX = 11  # in which views are compared, and in which their contrast is made equal
 SMOOTH_PX = 9  # over which neighbours change alike
 PRICE = 0.01  # of a step of 1 px, in units of contrast: where nothing is seen, nothing moves
@@ -35,7 +34,7 @@ FAITH = 0.03  # in the answer given: windows whose cost bends less around the be
 
 
 def refine_disparity(
-    left: NDArray[Any], right: NDArray[Any], disparity: NDArray[Any], *, rounds: int = 2
+    left: NDArray[Any], right: NDArray[Any], disparity: NDArray[Any], *, rounds: int = 3
 ) -> Floats:
     """The disparity of a rectified pair, at most a few pixels from the one given.
 
@@ -44,7 +43,7 @@ def refine_disparity(
         right: The other view; offset, gain and slow changes between the two do not matter.
         disparity: (H, W) px, ``x_left - x_right``, all finite. Where it leads out of the right view
             it is only moved along with its neighbours.
-        rounds: How often; each may move a pixel by up to 2.5 px.
+        rounds: How often; each may move a pixel by up to 1 px.
 
     Returns:
         (H, W) float32, px.
@@ -72,8 +71,8 @@ def refine_disparity(
     refined = np.array(disparity, np.float32)
     for _ in range(rounds):
         source = columns - refined
-        costs = [_cost(here, there, source - step, rows) + PRICE * abs(step) for step in STEPS_PX]
-        step, weight = _best_step(np.stack(costs))
+        nearer, same, further = (_cost(here, there, source - by, rows) for by in (1, 0, -1))
+        step, weight = _best_step(further + PRICE, same, nearer + PRICE)
         weight[(source < 0) | (source > width - 1)] = 0
         refined += _mean_around(weight * step) / (_mean_around(weight) + FAITH)
     return refined
@@ -101,20 +100,21 @@ def _cost(here: Floats, there: Floats, columns: Floats, rows: Floats) -> Floats:
     return np.asarray(cv2.blur(difference, (WINDOW_PX, WINDOW_PX)), np.float32)
 
 
-def _best_step(costs: Floats) -> tuple[Floats, Floats]:
+def _best_step(before: Floats, at: Floats, after: Floats) -> tuple[Floats, Floats]:
     """(H, W) step of least cost, px, to a fraction of one, and how much it is to be believed.
 
     A sharp minimum is believed, a flat one is noise; a high one means that the window shows
-    something else. `costs` is (steps, H, W).
+    something else.
+
+    Args:
+        before: (H, W) cost of a disparity 1 px smaller.
+        at: Of the one that there is.
+        after: Of one 1 px larger.
     """
-    best = costs.argmin(axis=0)
-    middle = np.clip(best, 1, len(costs) - 2)
-    before, at, after = (
-        np.take_along_axis(costs, (middle + side)[None], axis=0)[0] for side in (-1, 0, 1)
-    )
-    bend = np.maximum(before - 2 * at + after, 0)
-    inside = (best == middle) & (bend > 1e-6)
-    fraction = np.where(inside, (before - after) / (2 * np.maximum(bend, 1e-6)), 0)
-    step = np.take(STEPS_PX, best) + np.clip(fraction, -0.5, 0.5)
-    belief = np.clip((STRANGE - costs.min(axis=0)) / (STRANGE - AGREED), 0, 1)
-    return np.asarray(step, np.float32), np.asarray(bend * belief, np.float32)
+    bend = before - 2 * at + after
+    slope = before - after
+    valley = bend > np.maximum(1e-6, 0.5 * np.abs(slope))  # the parabola's lowest point is near
+    step = np.where(valley, slope / (2 * np.maximum(bend, 1e-6)), np.sign(slope))
+    lowest = np.minimum(np.minimum(before, after), at)
+    belief = np.clip((STRANGE - lowest) / (STRANGE - AGREED), 0, 1)
+    return np.asarray(step, np.float32), np.asarray(np.maximum(bend, 0) * belief, np.float32)
