@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from benchmarks import sartm_ablation
+from benchmarks import sartm_ablation, sartm_overlays
 from benchmarks.sartm_masks import METHODS, finished, table
 from benchmarks.sartm_scenes import BaselineSegmenter, add_rows, markdown
 
@@ -112,3 +112,21 @@ def test_an_unknown_arm_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit):
         sartm_ablation.main(["--out", str(tmp_path), "--arms", "nonsense"])
     assert "no such arm: ['nonsense']" in capsys.readouterr().err
+
+
+def test_the_worst_frames_are_shown_and_the_best():
+    scores = [0.5, 0.1, 0.9, 0.7, 0.2]
+    assert sartm_overlays.chosen(scores, 3, 1) == [2, 4, 1]
+    assert sartm_overlays.chosen(scores, 5, 2) == [2, 3, 0, 4, 1]
+
+
+def test_a_line_shows_colour_thermal_answer_and_truth():
+    shown = sample(0)
+    labels = np.asarray(shown["labels"][0])
+    picture = sartm_overlays.line(shown, labels, ("ground", "thing"), 1.0)
+    assert picture.shape == (24, 4 * 30, 3)
+    np.testing.assert_array_equal(picture[20:, 60:90], picture[20:, 90:])  # answer is truth
+    unknown = np.full((24, 30), 255)
+    plain = np.full((24, 30, 3), 7, np.uint8)
+    np.testing.assert_array_equal(sartm_overlays.tinted(plain, unknown, ("a",)), plain)
+    assert sartm_overlays.legend(("ground", "thing"), 120).shape == (24, 120, 3)
