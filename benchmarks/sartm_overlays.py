@@ -72,7 +72,8 @@ def line(sample: Sample, labels: NDArray[Any], classes: Sequence[str], miou: flo
     """Colour, thermal, answer, truth."""
     rgb, grey = colour_and_grey(sample)
     truth = np.asarray(sample["labels"]).reshape(labels.shape)
-    cells = [rgb, grey, tinted(grey, labels, classes), tinted(grey, truth, classes)]
+    shown = [rgb, grey, tinted(grey, labels, classes), tinted(grey, truth, classes)]
+    cells = [np.ascontiguousarray(cell) for cell in shown]
     words = ("colour", "thermal", f"answer, mean IoU {100 * miou:.0f} %", "truth")
     for cell, text in zip(cells, words, strict=True):
         cv2.putText(cell, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)

@@ -125,7 +125,7 @@ def test_a_line_shows_colour_thermal_answer_and_truth():
     labels = np.asarray(shown["labels"][0])
     picture = sartm_overlays.line(shown, labels, ("ground", "thing"), 1.0)
     assert picture.shape == (24, 4 * 30, 3)
-    np.testing.assert_array_equal(picture[20:, 60:90], picture[20:, 90:])  # answer is truth
+    np.testing.assert_array_equal(picture[21:, 60:90], picture[21:, 90:])  # below the words
     unknown = np.full((24, 30), 255)
     plain = np.full((24, 30, 3), 7, np.uint8)
     np.testing.assert_array_equal(sartm_overlays.tinted(plain, unknown, ("a",)), plain)
