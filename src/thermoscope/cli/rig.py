@@ -14,11 +14,14 @@ COMMANDS: dict[str, str] = {
     "live": "rig_cameras",
     "check": "rig_record",
     "record": "rig_record",
+    "serve": "rig_serve",
     "replay": "rig_recording",
     "verify": "rig_recording",
     "recover": "rig_recording",
     "info": "rig_recording",
+    "import": "rig_import",
     "calibrate": "rig_calibrate",
+    "export": "rig_export",
 }
 HELP = """usage: thermoscope rig COMMAND ...
 
@@ -33,6 +36,10 @@ Record thermal and colour cameras together, and trust what was recorded.
   record CAMERA... --out DIR    until Ctrl-C, --seconds, a stop command, or a full disk
         --simulate  --seconds S  --thermal mono16|delta  --colour jpeg|raw  --calibration JSON
         --segment-s S  --reserve-gb N  --threads  --wait  --socket PATH  --stop-file PATH  --quiet
+  serve CAMERA... --out DIR     a page in the browser: previews, record, stop, FFC, download
+        --simulate  --host ADDRESS  --port N  --access auto|token|open  --name NAME  --palette NAME
+        --thermal mono16|delta  --colour jpeg|raw  --calibration JSON  --segment-s S  --reserve-gb N
+        --radiometric  --threads
   replay DIR                    the frames again, in real time
         --fast  --speed X
   verify DIR                    is every byte as it was written?
@@ -40,7 +47,13 @@ Record thermal and colour cameras together, and trust what was recorded.
   recover DIR                   make whole what was cut off or damaged
   info DIR                      cameras, length, losses
         --json
+  import BAG OUT                a recording of a ROS 1 or ROS 2 bag, or of an MCAP file of others
+        --topic NAME=/topic  --segment-s S  --json
   calibrate ...                 lenses and places of the cameras, from views of a target
+  export DIR OUT                a data set: clean pairs, rectified, colour in the thermal grid
+        --rate HZ  --layout tartanrgbt|tartanrgbt_download|ms2|pairs  --calibration JSON
+        --model NAME|sgbm  --weights DIR  --left-right-check  --name NAME  --group NAME
+        --split train|val|test  --max-gap-ms MS  --settle-s S  --json
 
 A camera is NAME=driver:where, for example thermal_left=boson:93588. --simulate instead of cameras
 takes two thermal and two colour ones that do not exist (--size 0.25 makes them smaller).

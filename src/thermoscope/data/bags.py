@@ -24,6 +24,7 @@ from thermoscope.core.errors import (
     MissingDependencyError,
     UnknownNameError,
 )
+from thermoscope.data.foreign_mcap import ForeignMcap, is_foreign
 from thermoscope.data.ros_image import Picture, picture_of
 
 __all__ = ["FIXES", "IMAGES", "Bag", "Fixes", "Flags", "Frame", "Poses", "is_recording"]
@@ -164,6 +165,8 @@ class Bag:
             AssertionError,
         )
         self._file_errors: tuple[type[Exception], ...] = (*self._errors, OSError, EOFError)
+        if self.paths[0].suffix == ".mcap" and is_foreign(self.paths[0]):
+            return ForeignMcap(self.paths[0])
         try:
             return AnyReader(list(self.paths), default_typestore=get_typestore(Stores.ROS2_HUMBLE))
         except self._errors as err:
@@ -303,18 +306,21 @@ class Bag:
         stamps = np.asarray([t for t, _ in rows], dtype=np.int64)
         return Flags(stamps, np.asarray([value for _, value in rows], dtype=bool))
 
-    def _check_kind(self, topic: str, kinds: tuple[str, ...]) -> None:
-        if topic not in self.topics:
-            raise UnknownNameError("topic", topic, self.topics)
-        kind = self.topics[topic][0]
-        if kind not in kinds:
-            raise ConfigError(f"topic {topic} holds {kind}, expected {' or '.join(kinds)}.")
+    def messages(self, topics: Collection[str]) -> Iterator[tuple[str, int, Any]]:
+        """Topic, stamp in ns and message of several topics, in the order of recording.
 
-    def _messages(self, topic: str) -> Iterator[tuple[int, Any]]:
-        """Stamp and message; what a second pass over a topic finds odd is not counted again."""
-        connections = [c for c in self._reader.connections if c.topic == topic]
-        if not connections:
-            raise UnknownNameError("topic", topic, self.topics)
+        Messages that cannot be read are counted in `odd`; a second pass over a topic counts none
+        again.
+
+        Raises:
+            UnknownNameError: No such topic.
+            DatasetCorruptError: The file breaks off.
+        """
+        known = self.topics
+        for topic in topics:
+            if topic not in known:
+                raise UnknownNameError("topic", topic, known)
+        connections = [c for c in self._reader.connections if c.topic in topics]
         stream = self._reader.messages(connections=connections)
         odd: Counter[str] = Counter()
         while True:
@@ -323,14 +329,27 @@ class Bag:
                 connection, recorded_ns, raw = next(stream)
             except StopIteration:
                 return
-            except self._file_errors as err:
+            except Exception as err:  # each decompressor raises its own kind
                 raise self._broken(err) from err
+            topic = connection.topic
             try:
                 message = self._reader.deserialize(raw, connection.msgtype)
             except self._errors as err:
                 odd[f"{topic}: unreadable message ({type(err).__name__})"] += 1
                 continue
-            yield self._stamp(topic, message, int(recorded_ns), odd), message
+            yield topic, self._stamp(topic, message, int(recorded_ns), odd), message
+
+    def _check_kind(self, topic: str, kinds: tuple[str, ...]) -> None:
+        if topic not in self.topics:
+            raise UnknownNameError("topic", topic, self.topics)
+        kind = self.topics[topic][0]
+        if kind not in kinds:
+            raise ConfigError(f"topic {topic} holds {kind}, expected {' or '.join(kinds)}.")
+
+    def _messages(self, topic: str) -> Iterator[tuple[int, Any]]:
+        """Stamp and message of one topic."""
+        for _, t_ns, message in self.messages([topic]):
+            yield t_ns, message
 
     def _stamp(self, topic: str, message: Any, recorded_ns: int, odd: Counter[str]) -> int:
         header = getattr(message, "header", None)

@@ -26,7 +26,7 @@ from thermoscope.core.errors import CalibrationError, ReadError
 from thermoscope.core.files import atomic_write
 from thermoscope.geometry.camera import Camera, CameraModel
 from thermoscope.geometry.pose import check_pose, invert
-from thermoscope.rig.calibrate import RigCalibration
+from thermoscope.rig.calibrate import CameraResult, RigCalibration
 
 __all__ = [
     "RigCameras",
@@ -62,38 +62,43 @@ class RigCameras:
     T_camera_rig: Mapping[str, Floats]
 
 
-def write_calibration(path: str | Path, calibration: RigCalibration) -> None:
-    """Cameras, places and errors as JSON; numbers that are not known are null.
+def write_calibration(path: str | Path, rig: RigCalibration | RigCameras) -> None:
+    """Cameras and places, with the errors if they are known, as JSON; unknown numbers are null.
 
     Raises:
         WriteError: The file cannot be written.
     """
-    cameras = {}
-    for name, result in calibration.cameras.items():
-        camera = result.camera
-        cameras[name] = {
+    known = _as_cameras(rig)
+    cameras: dict[str, dict[str, Any]] = {
+        name: {
             "model": camera.model,
             "width": camera.width,
             "height": camera.height,
             **{key: getattr(camera, key) for key in ("fx", "fy", "cx", "cy")},
             "distortion": list(camera.distortion),
-            "deviation": list(result.deviation),
-            "T_camera_rig": result.T_camera_rig.tolist(),
-            "rms_px": result.rms_px,
-            "hold_out_px": _known(result.hold_out_px),
-            "coverage": result.coverage,
-            "corner_spread_px": _known(result.corner_spread_px),
-            "views": len(result.found),
+            "T_camera_rig": np.asarray(known.T_camera_rig[name]).tolist(),
         }
-    content = {
-        "schema": SCHEMA,
-        "target": calibration.target,
-        "rms_px": calibration.rms_px,
-        "rejected": list(calibration.rejected),
-        "cameras": cameras,
+        for name, camera in known.cameras.items()
     }
+    content: dict[str, Any] = {"schema": SCHEMA}
+    if isinstance(rig, RigCalibration):
+        content |= {"target": rig.target, "rms_px": rig.rms_px, "rejected": list(rig.rejected)}
+        for name, result in rig.cameras.items():
+            cameras[name] |= _errors(result)
+    content["cameras"] = cameras
     with atomic_write(path) as stream:
         stream.write((json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _errors(result: CameraResult) -> dict[str, Any]:
+    return {
+        "deviation": list(result.deviation),
+        "rms_px": result.rms_px,
+        "hold_out_px": _known(result.hold_out_px),
+        "coverage": result.coverage,
+        "corner_spread_px": _known(result.corner_spread_px),
+        "views": len(result.found),
+    }
 
 
 def read_calibration(path: str | Path) -> RigCameras:
