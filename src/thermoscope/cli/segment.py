@@ -128,9 +128,9 @@ def _segmenter(arguments: Arguments) -> Segmenter:
     name = arguments.model or (PAIR_MODEL if arguments.pairs else THERMAL_MODEL)
     if name == PAIR_MODEL and name not in list_weights(arguments.weights):
         raise ConfigError(
-            f"{name} has no weights here: none ship yet. Train them (thermoscope train sartm "
-            "--preset small --out runs/sartm) and give --weights runs/sartm, or segment the "
-            "thermal files alone: thermoscope segment FILE --out DIR."
+            f"{name} has no weights here. Train them (thermoscope train sartm --preset adapted "
+            "--out runs/sartm) and give --weights runs/sartm, or segment the thermal files alone: "
+            "thermoscope segment FILE --out DIR."
         )
     names = [word.strip() for word in (arguments.classes or "").split(",") if word.strip()]
     if len(set(names)) != len(names):
