@@ -87,6 +87,7 @@ def test_too_different_is_not_written(
         (["--size", "650x250"], "nearest that fits is 656x256"),
         (["--size", "big"], "--size must be WIDTHxHEIGHT"),
         (["--half"], "half precision is for openvino"),
+        (["--inputs", "thermal"], "not for this ThermoStereoRT: it has no choice"),
         (["--to", "openvino"], "must end in .xml for openvino"),
     ],
 )

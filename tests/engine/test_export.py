@@ -26,7 +26,8 @@ from thermoscope.engine.export_check import (
     refused_by_tensorrt,
     worst_differences,
 )
-from thermoscope.engine.export_plans import PLANS, FixedBackbone, check_size, plan_for
+from thermoscope.engine.export_graphs import FixedBackbone
+from thermoscope.engine.export_plans import PLANS, check_size, plan_for
 from thermoscope.layers.pooling import make_pooling
 from thermoscope.models.anythermal import AnyThermal
 from thermoscope.models.dense_heads import (
@@ -180,7 +181,7 @@ def test_networks_without_a_plan() -> None:
         plan_for(nn.Linear(1, 1))
     assert plan_for(thermostereort_tiny()).size_px == (256, 640)
     assert plan_for(AnyThermal.tiny()).size_px == (224, 224)
-    assert len(PLANS) == 5
+    assert len(PLANS) == 6
 
 
 def test_operators_that_tensorrt_refuses() -> None:

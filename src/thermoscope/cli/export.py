@@ -38,6 +38,8 @@ class Arguments:
     """Format."""
     size: str | None = None
     """WIDTHxHEIGHT in px; 640x256 for stereo, else the size that the model was trained at."""
+    inputs: Literal["rgb_thermal", "rgb", "thermal"] | None = None
+    """For sartm: pictures that the file takes; the most that the model was trained on."""
     half: bool = False
     """Store the weights in half precision (openvino)."""
     tolerance: float | None = None
@@ -65,6 +67,7 @@ def main(words: Sequence[str]) -> int:
         arguments.out,
         to=arguments.to,
         size_px=size_px,
+        inputs=arguments.inputs,
         half=arguments.half,
         tolerance=arguments.tolerance,
         overwrite=arguments.overwrite,

@@ -128,7 +128,7 @@ def _segmenter(arguments: Arguments) -> Segmenter:
     name = arguments.model or (PAIR_MODEL if arguments.pairs else THERMAL_MODEL)
     if name == PAIR_MODEL and name not in list_weights(arguments.weights):
         raise ConfigError(
-            f"{name} has no weights here. Train them (thermoscope train sartm --preset adapted "
+            f"{name} has no weights here. Train them (thermoscope train sartm --preset small "
             "--out runs/sartm) and give --weights runs/sartm, or segment the thermal files alone: "
             "thermoscope segment FILE --out DIR."
         )

@@ -48,7 +48,7 @@ def check_shape(array: HasShape, expected: str, *, name: str) -> dict[str, int]:
         {'B': 2, 'H': 4, 'W': 5}
     """
     axes = expected.split()
-    shape = tuple(int(n) for n in array.shape)
+    shape = tuple(array.shape)
     bound: dict[str, int] = {}
     fits = len(axes) == len(shape)
     for axis, length in zip(axes, shape, strict=False):

@@ -38,7 +38,7 @@ def pair_section(frames: Sequence[DemoFrame]) -> Iterator[Section]:
     if NAME not in list_weights():
         text = (
             f"The weights {NAME} are not in this installation. Make them with: thermoscope train "
-            "sartm --preset adapted --out runs/sartm"
+            "sartm --preset small --out runs/sartm"
         )
         yield title, [page.notice(text, "warning")]
         return

@@ -100,6 +100,7 @@ def export_model(
     *,
     to: Format = "onnx",
     size_px: tuple[int, int] | None = None,
+    inputs: str | None = None,
     half: bool = False,
     tolerance: float | None = None,
     overwrite: bool = False,
@@ -111,6 +112,7 @@ def export_model(
         path: ``.onnx``, or ``.xml`` for OpenVINO, whose ``.bin`` goes beside it.
         to: Format.
         size_px: Height and width; the default of the family if None.
+        inputs: What a `Sartm` is shown, see `plan_for`.
         half: Store weights in half precision (OpenVINO).
         tolerance: Share of an output's largest value that may differ; 0.001, or 0.03 with `half`,
             if None.
@@ -120,8 +122,8 @@ def export_model(
         The report; nothing is written where its ``passed`` is False.
 
     Raises:
-        ConfigError: A network without a plan, another suffix, an unknown format, `half` for ONNX,
-            or a `tolerance` that is not positive.
+        ConfigError: A network without a plan, inputs that it does not take, another suffix, an
+            unknown format, `half` for ONNX, or a `tolerance` that is not positive.
         ShapeError: A size that the network does not take.
         WriteError: A file exists, or cannot be written.
         MissingDependencyError: A package of the extra ``export`` is not installed.
@@ -130,11 +132,11 @@ def export_model(
     allowed = (HALF_TOLERANCE if half else TOLERANCE) if tolerance is None else tolerance
     files = _targets(Path(path), to, half=half, tolerance=allowed, overwrite=overwrite)
     _check_packages(to)
-    plan = plan_for(network, size_px)
+    plan = plan_for(network, size_px, inputs=inputs)
     model = onnx_graph(plan)
     facts = {**plan.facts, "opset": str(OPSET), "half": str(half).lower()}
     write = _write_onnx if to == "onnx" else _write_openvino
-    differences = write(_Job(network, plan, facts, files, allowed), model)
+    differences = write(_Job(plan, facts, files, allowed), model)
     passed = all(d.passed for d in differences)
     return ExportReport(
         files=files if passed else (),
@@ -238,9 +240,9 @@ def onnx_graph(plan: ExportPlan) -> Any:
     return model
 
 
-def _reference(network: nn.Module, tensors: Sequence[torch.Tensor]) -> list[NDArray[Any]]:
+def _reference(plan: ExportPlan, tensors: Sequence[torch.Tensor]) -> list[NDArray[Any]]:
     with torch.inference_mode():
-        answer = network(*tensors)
+        answer = plan.reference(*tensors)
     if isinstance(answer, Features):
         answer = (answer.cls, answer.grid)
     answers = (answer,) if isinstance(answer, torch.Tensor) else answer
@@ -254,7 +256,6 @@ def _reference(network: nn.Module, tensors: Sequence[torch.Tensor]) -> list[NDAr
 class _Job:
     """What is written where, and how good it must be."""
 
-    network: nn.Module
     plan: ExportPlan
     facts: dict[str, str]
     files: tuple[Path, ...]
@@ -265,7 +266,7 @@ class _Job:
     ) -> list[Difference]:
         """The runtime's answers beside those of torch."""
         return worst_differences(
-            self.plan, lambda t: _reference(self.network, t), run, tolerance=self.tolerance
+            self.plan, lambda t: _reference(self.plan, t), run, tolerance=self.tolerance
         )
 
 

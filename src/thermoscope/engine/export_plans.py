@@ -1,30 +1,30 @@
 """What of each network family becomes a graph: inputs, outputs, size, facts, an example.
 
-A plan turns a network into a module of tensors in, tensors out, at one size with a free batch.
-Everything that depends on the size alone (position embeddings of a transformer) becomes a constant.
-What is NOT here: writing graphs (`thermoscope.engine.export`) and checking them
-(`thermoscope.engine.export_check`).
+A plan turns a network into a module of tensors in, tensors out, at one size with a free batch. What
+is NOT here: those modules (`thermoscope.engine.export_graphs`), writing graphs
+(`thermoscope.engine.export`) and checking them (`thermoscope.engine.export_check`).
 """
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from thermoscope.core.checks import check_positive
 from thermoscope.core.errors import ConfigError, ShapeError
 from thermoscope.core.version import VERSION
-from thermoscope.models.anythermal import AnyThermal, Features
+from thermoscope.engine.export_graphs import BackboneGraph, DenseGraph, PlaceGraph, SceneGraph
+from thermoscope.models.anythermal import AnyThermal
 from thermoscope.models.dense_heads import ThermalDepth, ThermalSegmenter
 from thermoscope.models.place import PlaceRecognizer
+from thermoscope.models.prepare import Modality
+from thermoscope.models.sartm import FUSED, Inputs, Sartm
 from thermoscope.models.thermostereort import ThermoStereoRT
 
 __all__ = ["PLANS", "ExportPlan", "check_size", "plan_for"]
@@ -40,6 +40,7 @@ class ExportPlan:
 
     Attributes:
         graph: Takes and returns tensors only, in eval mode.
+        reference: Takes the same tensors; what the graph must answer as.
         inputs: Names of the inputs in order.
         outputs: Names of the outputs in order.
         channels: Of each input.
@@ -49,6 +50,7 @@ class ExportPlan:
     """
 
     graph: nn.Module
+    reference: Callable[..., Any]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     channels: int
@@ -64,27 +66,44 @@ class _Family:
     text: str
     multiple_px: Callable[[Any], int]
     default_px: Callable[[Any], tuple[int, int]]
-    plan: Callable[[Any, tuple[int, int]], ExportPlan]
+    plan: Callable[..., ExportPlan]  # of a network, a size and, where there is a choice, inputs
+    choices: Callable[[Any], tuple[str, ...]] = lambda network: ()
 
 
-def plan_for(network: nn.Module, size_px: tuple[int, int] | None = None) -> ExportPlan:
+def plan_for(
+    network: nn.Module, size_px: tuple[int, int] | None = None, *, inputs: str | None = None
+) -> ExportPlan:
     """How `network` is exported at this size.
 
     Args:
         network: As `load_model` gives it.
         size_px: Height and width; the family's default if None.
+        inputs: What a `Sartm` is shown: ``"rgb_thermal"``, ``"rgb"`` or ``"thermal"``; the fullest
+            that it was trained on if None. Other networks have no choice.
 
     Raises:
-        ConfigError: A network that has no plan.
+        ConfigError: A network that has no plan, or inputs that it does not take.
         ShapeError: A size that the network does not take; the message names the nearest that fits.
     """
     for kind, family in PLANS.items():
         if isinstance(network, kind):
             wanted = size_px or family.default_px(network)
             check_size(wanted, family.multiple_px(network))
-            return family.plan(network.eval(), wanted)
+            chosen = _chosen_inputs(network, family.choices(network), inputs)
+            return family.plan(network.eval(), wanted, *chosen)
     known = ", ".join(f"{kind.__name__} ({family.text})" for kind, family in PLANS.items())
     raise ConfigError(f"{type(network).__name__} cannot be exported. These can: {known}.")
+
+
+def _chosen_inputs(
+    network: nn.Module, choices: Sequence[str], wanted: str | None
+) -> tuple[str, ...]:
+    if wanted is not None and wanted not in choices:
+        known = f"takes {', '.join(choices)}" if choices else "has no choice. Leave it away"
+        raise ConfigError(
+            f"inputs {wanted!r} are not for this {type(network).__name__}: it {known}."
+        )
+    return (wanted or choices[0],) if choices else ()
 
 
 def check_size(size_px: Sequence[int], multiple_px: int) -> None:
@@ -110,85 +129,6 @@ def check_size(size_px: Sequence[int], multiple_px: int) -> None:
         )
 
 
-# -- graphs ---------------------------------------------------------------------------------------
-
-
-class FixedBackbone(nn.Module):
-    """An `AnyThermal` at one size: its position embeddings are a constant of that size.
-
-    Args:
-        backbone: Is copied.
-        size_px: Height and width, multiples of 14.
-        layers: Blocks whose features come out, each through the final norm.
-    """
-
-    positions: Tensor
-    first: Tensor
-
-    def __init__(
-        self, backbone: AnyThermal, size_px: tuple[int, int], layers: Sequence[int]
-    ) -> None:
-        super().__init__()
-        inner = copy.deepcopy(backbone).eval().backbone
-        self.rows = tuple(side // backbone.patch_px for side in size_px)
-        self.layers = tuple(layer % backbone.layers for layer in layers)
-        tokens = torch.zeros(1, self.rows[0] * self.rows[1] + 1, backbone.width)
-        embeddings = inner.embeddings
-        with torch.no_grad():
-            positions = embeddings.interpolate_pos_encoding(tokens, *size_px)
-        self.patches: nn.Module = embeddings.patch_embeddings
-        self.norm: nn.Module = inner.layernorm
-        self.blocks = nn.ModuleList(list(inner.encoder.layer)[: max(self.layers) + 1])
-        self.register_buffer("positions", positions[:, 1:].detach().clone())
-        self.register_buffer("first", (embeddings.cls_token + positions[:, :1]).detach().clone())
-
-    def forward(self, images: Tensor) -> list[Features]:
-        """Features of each layer for (B, 3, H, W)."""
-        patches = self.patches(images) + self.positions
-        tokens = torch.cat([self.first.expand(patches.shape[0], -1, -1), patches], dim=1)
-        found: dict[int, Features] = {}
-        for index, block in enumerate(self.blocks):
-            tokens = block(tokens)
-            if index in self.layers:
-                normed = self.norm(tokens)
-                grid = normed[:, 1:].transpose(1, 2).unflatten(2, self.rows)
-                found[index] = Features(cls=normed[:, 0], grid=grid)
-        return [found[layer] for layer in self.layers]
-
-
-class _BackboneGraph(nn.Module):
-    def __init__(self, network: AnyThermal, size_px: tuple[int, int]) -> None:
-        super().__init__()
-        self.backbone = FixedBackbone(network, size_px, (network.layers - 1,))
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        (last,) = self.backbone(image)
-        return last.cls, last.grid
-
-
-class _DenseGraph(nn.Module):
-    def __init__(self, network: ThermalDepth | ThermalSegmenter, size_px: tuple[int, int]) -> None:
-        super().__init__()
-        self.backbone = FixedBackbone(network.backbone, size_px, network.layers)
-        self.head, self.size_px = network.head, size_px
-
-    def forward(self, image: Tensor) -> Tensor:
-        answer: Tensor = self.head([f.grid for f in self.backbone(image)], self.size_px)
-        return answer
-
-
-class _PlaceGraph(nn.Module):
-    def __init__(self, network: PlaceRecognizer, size_px: tuple[int, int]) -> None:
-        super().__init__()
-        self.backbone = FixedBackbone(network.backbone, size_px, (network.layer,))
-        self.pooling = network.pooling
-
-    def forward(self, image: Tensor) -> Tensor:
-        (last,) = self.backbone(image)
-        descriptor: Tensor = self.pooling(last.cls, last.grid)
-        return descriptor
-
-
 # -- examples -------------------------------------------------------------------------------------
 
 
@@ -202,10 +142,13 @@ def _stereo_example(size_px: tuple[int, int]) -> Callable[[int, int], list[NDArr
     return example
 
 
-def _image_example(size_px: tuple[int, int]) -> Callable[[int, int], list[NDArray[np.float32]]]:
+def _image_example(
+    size_px: tuple[int, int], count: int = 1
+) -> Callable[[int, int], list[NDArray[np.float32]]]:
     def example(batch: int, seed: int) -> list[NDArray[np.float32]]:
         rng = np.random.default_rng(seed)
-        return [rng.standard_normal((batch, 3, *size_px)).astype(np.float32)]
+        shape = (batch, 3, *size_px)
+        return [rng.standard_normal(shape).astype(np.float32) for _ in range(count)]
 
     return example
 
@@ -236,7 +179,7 @@ def _stereo_plan(network: ThermoStereoRT, size_px: tuple[int, int]) -> ExportPla
         output_units=json.dumps({"disparity": "px", "confidence": "0 to 1"}),
     )
     names = ("left", "right"), ("disparity", "confidence")
-    return ExportPlan(network, *names, 1, size_px, facts, _stereo_example(size_px))
+    return ExportPlan(network, network, *names, 1, size_px, facts, _stereo_example(size_px))
 
 
 def _image_plan(
@@ -244,22 +187,22 @@ def _image_plan(
 ) -> ExportPlan:
     facts = _facts(network, size_px, output_units=json.dumps(units))
     example = _image_example(size_px)
-    return ExportPlan(graph.eval(), ("image",), tuple(units), 3, size_px, facts, example)
+    return ExportPlan(graph.eval(), network, ("image",), tuple(units), 3, size_px, facts, example)
 
 
 def _backbone_plan(network: AnyThermal, size_px: tuple[int, int]) -> ExportPlan:
     units = {"cls": "token, not normalised", "grid": "tokens, not normalised"}
-    return _image_plan(network, _BackboneGraph(network, size_px), size_px, units)
+    return _image_plan(network, BackboneGraph(network, size_px), size_px, units)
 
 
 def _depth_plan(network: ThermalDepth, size_px: tuple[int, int]) -> ExportPlan:
     units = {"depth": "m" if network.metric else "relative"}
-    return _image_plan(network, _DenseGraph(network, size_px), size_px, units)
+    return _image_plan(network, DenseGraph(network, size_px), size_px, units)
 
 
 def _segmentation_plan(network: ThermalSegmenter, size_px: tuple[int, int]) -> ExportPlan:
     plan = _image_plan(
-        network, _DenseGraph(network, size_px), size_px, {"logits": "softmax over axis 1"}
+        network, DenseGraph(network, size_px), size_px, {"logits": "softmax over axis 1"}
     )
     plan.facts["classes"] = json.dumps(list(network.classes))
     return plan
@@ -267,7 +210,34 @@ def _segmentation_plan(network: ThermalSegmenter, size_px: tuple[int, int]) -> E
 
 def _place_plan(network: PlaceRecognizer, size_px: tuple[int, int]) -> ExportPlan:
     units = {"descriptor": "unit length"}
-    return _image_plan(network, _PlaceGraph(network, size_px), size_px, units)
+    return _image_plan(network, PlaceGraph(network, size_px), size_px, units)
+
+
+def _scene_plan(network: Sartm, size_px: tuple[int, int], inputs: Inputs) -> ExportPlan:
+    names: tuple[Modality, ...] = ("rgb", "thermal") if inputs == "rgb_thermal" else (inputs,)
+    units = {"logits": "softmax over axis 1"}
+    facts = _facts(
+        network,
+        size_px,
+        inputs=inputs,
+        classes=json.dumps(list(network.classes)),
+        output_units=json.dumps(units),
+    )
+
+    def reference(*images: Tensor) -> Tensor:
+        found: Tensor = network(**dict(zip(names, images, strict=True)))[FUSED]
+        return found
+
+    graph, example = SceneGraph(network, size_px, names).eval(), _image_example(size_px, len(names))
+    return ExportPlan(graph, reference, names, tuple(units), 3, size_px, facts, example)
+
+
+def _scene_size(network: Sartm) -> tuple[int, int]:
+    """A 4:3 picture whose longer side is the longest that the network is shown."""
+    multiple = network.encoder.multiple_px
+    sides = (network.longest_px * 3 // 4, network.longest_px)
+    height, width = (max(1, side // multiple) * multiple for side in sides)
+    return height, width
 
 
 def _patch(network: Any) -> int:
@@ -296,4 +266,11 @@ PLANS: dict[type[nn.Module], _Family] = {
     ThermalDepth: _Family("depth", _patch, _square, _depth_plan),
     ThermalSegmenter: _Family("class scores", _patch, _square, _segmentation_plan),
     PlaceRecognizer: _Family("place descriptor", _patch, _place_size, _place_plan),
+    Sartm: _Family(
+        "class scores of a pair",
+        lambda network: int(network.encoder.multiple_px),
+        _scene_size,
+        _scene_plan,
+        lambda network: tuple(network.inputs),
+    ),
 }

@@ -129,7 +129,7 @@ class Fusion(nn.Module):
             ),
             dim=-1,
         )
-        joined = seen.transpose(1, 2).reshape(len(rgb), -1, height, width)
+        joined = seen.transpose(1, 2).reshape(rgb.shape[0], -1, height, width)
         found: Tensor = self.norm(self.shortcut(joined) + self.embed(joined))
         return found + (rgb + thermal) / 2
 

@@ -102,15 +102,15 @@ class ClassTokenDecoder(nn.Module):
         """
         self._check(pyramid)
         fine, middle, coarse = pyramid
-        size = (coarse.shape[2], coarse.shape[3])
+        batch, size = coarse.shape[0], (coarse.shape[2], coarse.shape[3])
         tokens = torch.cat((self.context_tokens, self.class_tokens))
         asking, places = self.transformer(
-            point_embeddings=tokens.expand(len(coarse), 1, -1, -1),
+            point_embeddings=tokens.expand(batch, 1, -1, -1),
             image_embeddings=coarse + self.no_mask[:, None, None],
-            image_positional_embeddings=self.positions(size).expand(len(coarse), -1, -1, -1),
+            image_positional_embeddings=self.positions(size).expand(batch, -1, -1, -1),
             attention_similarity=None,
         )
-        grid = places[:, 0].transpose(1, 2).reshape(len(coarse), -1, *size)
+        grid = places[:, 0].transpose(1, 2).reshape(batch, -1, *size)
         grid = functional.gelu(self.upscale_layer_norm(self.upscale_conv1(grid) + middle))
         grid = functional.gelu(self.upscale_conv2(grid) + fine)
         weights = self.weigh(asking[:, 0, CONTEXT_TOKENS:])
