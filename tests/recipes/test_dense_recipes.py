@@ -57,7 +57,9 @@ def test_weights_load_by_name_and_answer_as_trained(recipe, cache, tmp_path):
     model = load_model(name, folder=tmp_path)
     assert result.scores == {}
     assert card.protocol == "not scored"
-    assert card.command.startswith(f"thermoscope train {config.tag} --preset tiny --train.root")
+    assert card.command == (
+        f"thermoscope train {config.tag} --preset tiny --no-score --out runs/{name}"
+    )
     assert [source.name for source in card.sources] == ["scenes"]
     assert model.card == card
     assert model.longest_px == max(config.size_px)

@@ -63,8 +63,8 @@ def test_where_rendered_frames_are_kept_is_left_out_and_a_data_set_is_not():
         ("distill_anythermal", {"fold": (1, 5)}, "--fold 1 5"),
         (
             "distill_anythermal",
-            {"symmetric": False, "without_position": True},
-            "--no-symmetric --without-position",
+            {"symmetric": False, "without_position": False},
+            "--no-symmetric --no-without-position",
         ),
         ("distill_anythermal", {"views__scale": (0.2, 0.5)}, "--views.scale 0.2 0.5"),
         ("place_recognition", {"val__environments": ("urban",)}, "--val.environments urban"),
