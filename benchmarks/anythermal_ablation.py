@@ -32,6 +32,7 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import Encoder, encoder, machine, patches, recalls, views
+from benchmarks.rows import kept_rows, mean_and_range
 
 from thermoscope.models.teachers import load_teacher
 from thermoscope.recipes.distill_anythermal import PRESETS, DistillConfig, run
@@ -154,10 +155,7 @@ def _every_block(teacher: Encoder, images: np.ndarray) -> dict[tuple[int, str], 
 
 def finished(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
     """Rows that are done, by name and seed."""
-    if not path.is_file():
-        return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {(row["arm"], row["seed"]): row for row in rows}
+    return {(row["arm"], row["seed"]): row for row in kept_rows(path)}
 
 
 def table(done: dict[tuple[str, int], dict[str, Any]], names: Sequence[str]) -> str:
@@ -166,14 +164,9 @@ def table(done: dict[tuple[str, int], dict[str, Any]], names: Sequence[str]) -> 
     for name in names:
         found = [row["scores"] for (arm, _), row in sorted(done.items()) if arm == name]
         if found:
-            cells = [_cell([row[column] for row in found]) for column in COLUMNS]
+            cells = [mean_and_range([row[column] for row in found]) for column in COLUMNS]
             lines.append(f"| {name} | {len(found)} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _cell(values: list[float]) -> str:
-    mean = f"{np.mean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.1f} to {max(values):.1f})"
 
 
 def seeded(config: DistillConfig, seed: int, folds: int) -> DistillConfig:

@@ -23,6 +23,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import encoder, machine, prepared
+from benchmarks.rows import kept_rows
 
 from thermoscope.recipes.distill_anythermal import PRESETS, DistillConfig, run
 
@@ -43,10 +44,7 @@ def trained(config: DistillConfig, out: Path, seed: int, cache: Path | None) -> 
 
 def finished(path: Path) -> dict[tuple[int, str], Mapping[str, Any]]:
     """Rows of each table that is done, by seed and title."""
-    if not path.is_file():
-        return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {(row["seed"], row["title"]): row["rows"] for row in rows}
+    return {(row["seed"], row["title"]): row["rows"] for row in kept_rows(path)}
 
 
 def summary(tables: Sequence[Tables]) -> str:

@@ -20,10 +20,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import machine
+from benchmarks.rows import kept_rows, mean_and_range
 
 from thermoscope.recipes.sartm import PRESETS, SartmConfig, run
 
@@ -53,10 +52,7 @@ def arms(base: SartmConfig) -> dict[str, SartmConfig]:
 
 def finished(path: Path) -> dict[tuple[str, int], dict[str, float]]:
     """Scores of the arms that are done, by name and seed."""
-    if not path.is_file():
-        return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {(row["arm"], row["seed"]): row["scores"] for row in rows}
+    return {(row["arm"], row["seed"]): row["scores"] for row in kept_rows(path)}
 
 
 def table(done: dict[tuple[str, int], dict[str, float]], names: Sequence[str]) -> str:
@@ -65,14 +61,9 @@ def table(done: dict[tuple[str, int], dict[str, float]], names: Sequence[str]) -
     for name in names:
         found = [scores for (arm, _), scores in sorted(done.items()) if arm == name]
         if found:
-            cells = [_cell([100 * scores[key] for scores in found]) for key in SCORES]
+            cells = [mean_and_range([100 * scores[key] for scores in found]) for key in SCORES]
             lines.append(f"| {name} | {len(found)} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _cell(values: list[float]) -> str:
-    mean = f"{np.mean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.1f} to {max(values):.1f})"
 
 
 def main(words: Sequence[str] | None = None) -> int:

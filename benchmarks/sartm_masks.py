@@ -26,6 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import machine
+from benchmarks.rows import kept_rows
 from benchmarks.sartm_scenes import BACKBONE, BaselineSegmenter
 
 from thermoscope.core.files import data_folder
@@ -89,10 +90,7 @@ def object_iou(model: Any, val: LabelledFrames) -> float:
 
 def finished(path: Path) -> dict[tuple[str, int, int], float]:
     """IoU by method, labels and draw."""
-    if not path.is_file():
-        return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {(row["method"], row["labels"], row["draw"]): row["iou"] for row in rows}
+    return {(row["method"], row["labels"], row["draw"]): row["iou"] for row in kept_rows(path)}
 
 
 def table(done: dict[tuple[str, int, int], float], counts: Sequence[int]) -> str:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import machine
+from benchmarks.rows import mean_and_range
 
 from thermoscope.core.sample import Sample
 from thermoscope.core.weights import InputSpec
@@ -149,14 +150,9 @@ def markdown(table: Table) -> str:
     lines = [f"| model | shown | spoilt | time | seeds | {' | '.join(columns)} |"]
     lines.append("|---" * (5 + len(columns)) + "|")
     for key, found in table.items():
-        cells = [_cell([scores[column] for scores in found]) for column in columns]
+        cells = [mean_and_range([scores[column] for scores in found]) for column in columns]
         lines.append(f"| {' | '.join(key)} | {len(found)} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _cell(values: list[float]) -> str:
-    mean = f"{np.mean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.1f} to {max(values):.1f})"
 
 
 def frames(cache: Path | None) -> tuple[LabelledFrames, LabelledFrames]:

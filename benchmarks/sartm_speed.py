@@ -18,8 +18,7 @@ import itertools
 import json
 import os
 import platform
-import statistics
-import time
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -28,6 +27,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks.anythermal_speed import median_ms, peak_gflops
 
 from thermoscope.cli.inputs import size_from_text
 from thermoscope.core.weights import list_weights
@@ -38,27 +40,7 @@ from thermoscope.models.load import load_model
 from thermoscope.models.sartm import SIZES, Inputs, Sartm, build_sartm
 from thermoscope.synthetic.labels import TAXONOMIES
 
-WARM_UP = 3
-PEAK_SIDE = 2048
 COMPARED: tuple[Inputs, ...] = ("rgb_thermal", "thermal")
-
-
-def median_ms(call: Callable[[], Any], runs: int) -> float:
-    """Median time, ms."""
-    for _ in range(WARM_UP):
-        call()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1000
-
-
-def peak_gflops(runs: int) -> float:
-    """bf16 product of two large matrices, GFLOP/s."""
-    a = torch.randn(PEAK_SIDE, PEAK_SIDE, dtype=torch.bfloat16)
-    return 2 * PEAK_SIDE**3 / median_ms(lambda: a @ a, runs) / 1e6
 
 
 def network_of(name: str, weights: Path | None) -> tuple[Sartm, bool]:

@@ -22,6 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks.rows import kept_rows, mean_and_range
+
 from thermoscope.data.stereo_augment import StereoAugmentation
 from thermoscope.engine.loop import LoopConfig
 from thermoscope.recipes.thermostereort import StereoConfig, StereoData, run
@@ -76,10 +79,7 @@ def arms(steps: int, pairs: int, val: int) -> dict[str, Arm]:
 
 def finished(path: Path) -> dict[tuple[str, int], dict[str, float]]:
     """Scores of the arms that are done, by name and seed."""
-    if not path.is_file():
-        return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {(row["arm"], row["seed"]): row["scores"] for row in rows}
+    return {(row["arm"], row["seed"]): row["scores"] for row in kept_rows(path)}
 
 
 def table(done: dict[tuple[str, int], dict[str, float]], names: Sequence[str]) -> str:
@@ -91,17 +91,16 @@ def table(done: dict[tuple[str, int], dict[str, float]], names: Sequence[str]) -
         if not found:
             continue
         means[name] = float(np.mean([s["epe_px"] for s in found]))
-        cells = [_cell([s[key] * (1 if key == "epe_px" else 100) for s in found]) for key in SCORES]
+        scales = [1 if key == "epe_px" else 100 for key in SCORES]
+        cells = [
+            mean_and_range([scale * scores[key] for scores in found], 2)
+            for key, scale in zip(SCORES, scales, strict=True)
+        ]
         lines.append(f"| {name} | {len(found)} | {' | '.join(cells)} |")
     if {SPARSE, TAUGHT, DENSE} <= means.keys() and means[SPARSE] != means[DENSE]:
         share = (means[SPARSE] - means[TAUGHT]) / (means[SPARSE] - means[DENSE])
         lines += ["", f"Of the gap in EPE between sparse and dense the teacher closes {share:.0%}."]
     return "\n".join(lines)
-
-
-def _cell(values: list[float]) -> str:
-    mean = f"{np.mean(values):.2f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.2f} to {max(values):.2f})"
 
 
 def main(words: Sequence[str] | None = None) -> int:

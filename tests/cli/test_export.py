@@ -8,34 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fakes.tiny_weights import write_tiny_backbone
+from tests.fakes.tiny_weights import write_tiny_backbone, write_tiny_stereo
 
 from thermoscope.cli.main import main
-from thermoscope.core.weights import UNWRITTEN, WeightsCard, write_weights
 from thermoscope.engine.export import read_facts
 from thermoscope.io.write import write_image
-from thermoscope.models.thermostereort import thermostereort_tiny
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
-    network = thermostereort_tiny()
-    card = WeightsCard(
-        name="thermostereort_tiny",
-        model="thermostereort",
-        text="",
-        licence="Apache-2.0",
-        sha256=UNWRITTEN,
-        input_spec=network.input_spec,
-        sources=(),
-        command="",
-        seed=0,
-        scores={},
-        protocol="",
-        arguments=network.arguments,
-    )
-    write_weights(network, card, folder)
+    write_tiny_stereo(folder)
     write_tiny_backbone(folder)
     return folder
 

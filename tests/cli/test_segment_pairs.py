@@ -1,6 +1,7 @@
 """segment and eval of RGB-thermal pairs, with a network of a few kilobytes."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,13 +9,12 @@ import pytest
 from PIL import Image
 from tests.cli.conftest import scene
 from tests.fakes.box_layouts import write_box_layout
+from tests.fakes.tiny_weights import card_of
 
 from thermoscope.cli.main import main
 from thermoscope.core.weights import (
-    UNWRITTEN,
     InputSpec,
     TrainingSource,
-    WeightsCard,
     write_weights,
 )
 from thermoscope.engine.segment_coco import mask_from_rle
@@ -40,20 +40,9 @@ def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     with seeded(0):
         network = build_sartm(**TINY)
-    card = WeightsCard(
-        name="p",
-        model="sartm",
-        text="",
-        licence="Apache-2.0",
-        sha256=UNWRITTEN,
-        input_spec=InputSpec("counts", {"method": "percentile"}, (0.5,) * 3, (0.2,) * 3, 16),
-        sources=(TrainingSource("scenes", "Apache-2.0", "segmentation"),),
-        command="",
-        seed=0,
-        scores={},
-        protocol="",
-        arguments=TINY,
-    )
+    spec = InputSpec("counts", {"method": "percentile"}, (0.5,) * 3, (0.2,) * 3, 16)
+    source = TrainingSource("scenes", "Apache-2.0", "segmentation")
+    card = replace(card_of("p", "sartm", spec, TINY), sources=(source,))
     write_weights(network, card, folder)
     return folder
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.fakes.tiny_weights import card_of
 
 from thermoscope.core.errors import ConfigError, ShapeError, UnitError, WeightsMismatchError
-from thermoscope.core.weights import UNWRITTEN, WeightsCard, write_weights
+from thermoscope.core.weights import write_weights
 from thermoscope.io.thermal_image import ThermalImage
 from thermoscope.models.load import load_model
 from thermoscope.models.sartm import build_sartm
@@ -232,20 +233,8 @@ def test_names_in_words_need_no_embeddings_of_the_user():
 
 
 def test_weights_hold_no_trunk_and_load_by_name(tmp_path, vit):
-    card = WeightsCard(
-        name="sartm_test",
-        model="sartm",
-        text="For a test.",
-        licence="Apache-2.0",
-        sha256=UNWRITTEN,
-        input_spec=vit.input_spec,
-        sources=(),
-        command="none",
-        seed=0,
-        scores={},
-        protocol="none",
-        arguments={**TINY, "classes": list(CLASSES), "widths": list(TINY["widths"])},
-    )
+    arguments = {**TINY, "classes": list(CLASSES), "widths": list(TINY["widths"])}
+    card = card_of("sartm_test", "sartm", vit.input_spec, arguments)
     write_weights(vit, card, tmp_path)
     names = load_file(tmp_path / "sartm_test.safetensors")
     assert not any("layernorm" in name or "backbone" in name for name in names)
@@ -273,7 +262,7 @@ def test_input_spec_is_the_cards_where_there_is_one(vit):
     assert vit.input_spec.size_multiple_px == 16
     twin = copy.deepcopy(vit)
     spec = replace(vit.input_spec, mean=(0.0, 0.0, 0.0))
-    twin.card = WeightsCard("a", "sartm", "", "", UNWRITTEN, spec, (), "", 0, {}, "")
+    twin.card = card_of("a", "sartm", spec, {})
     assert twin.input_spec == spec
 
 

@@ -14,9 +14,10 @@ from thermoscope.cli.arguments import parse, print_json
 from thermoscope.cli.rig_cameras import camera_sources
 
 if TYPE_CHECKING:
-    from thermoscope.rig.recorder import RecorderStatus
+    from thermoscope.rig.capture import CaptureSource
+    from thermoscope.rig.recorder import RecorderStatus, RecordOptions
 
-__all__ = ["CheckArguments", "RecordArguments", "main"]
+__all__ = ["CheckArguments", "RecordArguments", "RecordingArguments", "main"]
 
 GB, MB = 1_000_000_000, 1_000_000
 LITTLE_TIME_S = 600
@@ -45,23 +46,15 @@ class CheckArguments:
 
 
 @dataclass(frozen=True)
-class RecordArguments:
-    """Record cameras into a folder.
-
-    Thermal pictures are stored without loss, colour as JPEG of quality 95 unless --colour raw.
-    Ctrl-C or SIGTERM stop cleanly. Status 1 if a frame was lost in our own queue, or on an error.
-    """
+class RecordingArguments:
+    """What is recorded, and how; for every command that records."""
 
     cameras: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """NAME=driver:where, or driver:where."""
-    out: Path = tyro.MISSING
-    """Folder to make."""
     simulate: bool = False
     """A simulated rig instead of cameras."""
     size: float = 1.0
     """Of the simulated pictures, 0.1 to 1."""
-    seconds: float | None = None
-    """Stop after so many."""
     segment_s: float = 60.0
     """Length of a segment, s."""
     reserve_gb: float = 2.0
@@ -73,7 +66,43 @@ class RecordArguments:
     calibration: Path | None = None
     """calibration.json to keep along."""
     threads: bool = False
-    """Cameras in threads instead of processes: starts sooner, and keeps up with less."""
+    """Threads instead of processes: starts sooner, and keeps up with less."""
+
+    def sources(self) -> list[CaptureSource]:
+        """The cameras, or the simulated ones."""
+        return camera_sources(
+            self.cameras,
+            simulate=self.simulate,
+            size=self.size,
+            thermal=self.thermal,
+            colour=self.colour,
+        )
+
+    def options(self, *, seconds: float | None = None) -> RecordOptions:
+        """How the recorder is to work, for so long."""
+        from thermoscope.rig.recorder import RecordOptions
+
+        return RecordOptions(
+            seconds=seconds,
+            segment_s=self.segment_s,
+            reserve_bytes=int(self.reserve_gb * GB),
+            isolation="thread" if self.threads else "process",
+            calibration=self.calibration,
+        )
+
+
+@dataclass(frozen=True)
+class RecordArguments(RecordingArguments):
+    """Record cameras into a folder.
+
+    Thermal pictures are stored without loss, colour as JPEG of quality 95 unless --colour raw.
+    Ctrl-C or SIGTERM stop cleanly. Status 1 if a frame was lost in our own queue, or on an error.
+    """
+
+    out: Path = tyro.MISSING
+    """Folder to make."""
+    seconds: float | None = None
+    """Stop after so many."""
     wait: bool = False
     """Begin at SIGUSR1, or at "start" on the socket."""
     socket: Path | None = None
@@ -111,22 +140,9 @@ def _check(arguments: CheckArguments) -> int:
 
 def _record(arguments: RecordArguments) -> int:
     from thermoscope.rig.control import Control
-    from thermoscope.rig.recorder import RecordOptions, record
+    from thermoscope.rig.recorder import record
 
-    sources = camera_sources(
-        arguments.cameras,
-        simulate=arguments.simulate,
-        size=arguments.size,
-        thermal=arguments.thermal,
-        colour=arguments.colour,
-    )
-    options = RecordOptions(
-        seconds=arguments.seconds,
-        segment_s=arguments.segment_s,
-        reserve_bytes=int(arguments.reserve_gb * GB),
-        isolation="thread" if arguments.threads else "process",
-        calibration=arguments.calibration,
-    )
+    sources, options = arguments.sources(), arguments.options(seconds=arguments.seconds)
     with Control(signals=True, stop_file=arguments.stop_file, socket=arguments.socket) as control:
 
         def tell(status: RecorderStatus) -> None:

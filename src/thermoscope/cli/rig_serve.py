@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import tyro
+from typing import TYPE_CHECKING, Literal
 
 from thermoscope.cli.arguments import parse
-from thermoscope.cli.rig_cameras import camera_sources
+from thermoscope.cli.rig_record import RecordingArguments
 
 if TYPE_CHECKING:
     from thermoscope.rig.capture import CaptureSource
@@ -19,26 +17,19 @@ if TYPE_CHECKING:
 
 __all__ = ["ServeArguments", "main", "radiometric"]
 
-GB = 1_000_000_000
 TLINEAR = {"ir16": "tlinear"}  # a Boson's word for hundredths of a kelvin
 
 
 @dataclass(frozen=True)
-class ServeArguments:
+class ServeArguments(RecordingArguments):
     """Show the rig in a browser: previews, temperatures, record, stop, download.
 
     It listens on this machine only unless --host says otherwise; then a token is needed, which is
     part of the address that is printed. Nothing is encrypted.
     """
 
-    cameras: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """NAME=driver:where, or driver:where."""
     out: Path = Path("recordings")
     """Folder of the recordings; each is a folder in it."""
-    simulate: bool = False
-    """A simulated rig instead of cameras."""
-    size: float = 1.0
-    """Of the simulated pictures, 0.1 to 1."""
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 for all networks of this machine."""
     port: int = 8765
@@ -51,34 +42,15 @@ class ServeArguments:
     """Ask Bosons for temperatures instead of counts, to show and to record."""
     palette: str = "ironbow"
     """Colours of thermal pictures."""
-    segment_s: float = 60.0
-    """Length of a segment, s."""
-    reserve_gb: float = 2.0
-    """Stop cleanly when so little space is left."""
-    thermal: Literal["mono16", "delta"] = "mono16"
-    """mono16 opens in every ROS 2 tool; delta is smaller and takes less time. Both lose nothing."""
-    colour: Literal["jpeg", "raw"] = "jpeg"
-    """jpeg (quality 95) loses a little; raw loses nothing and is five times as much."""
-    calibration: Path | None = None
-    """calibration.json to keep along."""
-    threads: bool = False
-    """Everything in one process: starts sooner, and keeps up with less."""
 
 
 def main(command: str, words: Sequence[str]) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     arguments = parse(ServeArguments, words, verb=f"rig {command}")
-    from thermoscope.rig.recorder import RecordOptions
     from thermoscope.rig.serve import Console, ConsoleOptions
     from thermoscope.rig.serve_access import new_token
 
-    sources = camera_sources(
-        arguments.cameras,
-        simulate=arguments.simulate,
-        size=arguments.size,
-        thermal=arguments.thermal,
-        colour=arguments.colour,
-    )
+    sources = arguments.sources()
     if arguments.radiometric:
         sources = [radiometric(source) for source in sources]
     options = ConsoleOptions(
@@ -88,12 +60,7 @@ def main(command: str, words: Sequence[str]) -> int:
         token={"auto": None, "token": new_token(), "open": ""}[arguments.access],
         names=arguments.name,
         palette=arguments.palette,
-        record=RecordOptions(
-            segment_s=arguments.segment_s,
-            reserve_bytes=int(arguments.reserve_gb * GB),
-            isolation="thread" if arguments.threads else "process",
-            calibration=arguments.calibration,
-        ),
+        record=arguments.options(),
     )
     with Console(sources, options) as console:
         for url in console.urls:

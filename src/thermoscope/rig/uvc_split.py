@@ -9,22 +9,21 @@ usually in 1/64 K (P2 Pro, TC001 and their kin). Only the 16-bit half is kept, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from thermoscope.core.errors import ConfigError
-from thermoscope.rig.camera import CameraSettings, FoundCamera, Frame, OpenableCamera
-from thermoscope.rig.v4l2 import V4l2Stream, pictures
-from thermoscope.rig.video_stream import VideoStream
+from thermoscope.rig.camera import CameraSettings, FoundCamera
+from thermoscope.rig.v4l2 import V4l2Stream, VideoCamera
+from thermoscope.rig.video_stream import VideoStream, decode_picture
 
 __all__ = ["UvcSplitCamera", "build", "found"]
 
 DEFAULT = CameraSettings(256, 192, 25.0, "y16")
 
 
-class UvcSplitCamera(OpenableCamera):
+class UvcSplitCamera(VideoCamera):
     """A core whose frame is half video, half 16-bit values.
 
     Args:
@@ -37,9 +36,7 @@ class UvcSplitCamera(OpenableCamera):
     """
 
     def __init__(self, stream: VideoStream, name: str, settings: CameraSettings) -> None:
-        super().__init__(name, "", settings)
-        self.bad_pictures = 0
-        self._stream = stream
+        super().__init__(stream, name, settings=settings)
         self._half = settings.extra.get("half", "lower")
         if settings.pixel != "y16" or self._half not in ("lower", "upper"):
             raise ConfigError(
@@ -47,41 +44,12 @@ class UvcSplitCamera(OpenableCamera):
                 f"got {settings.pixel!r} and {self._half!r}."
             )
 
-    def open(self) -> None:
-        """Start the stream."""
-        if not self._is_open:
-            self._stream.open()
-            self._is_open = True
-
-    def frames(self) -> Iterator[Frame]:
-        """The 16-bit halves, with the kernel's count as the counter; see `Camera.frames`.
-
-        A picture with missing bytes is counted in `bad_pictures` and left out.
-        """
-        self._must_be_open()
-        height, width = self.settings.height_px, self.settings.width_px
+    def image_of(self, data: bytes) -> np.ndarray:
+        """The 16-bit half."""
+        height = self.settings.height_px
         rows = slice(0, height) if self._half == "upper" else slice(height, 2 * height)
-        count = 0
-        for picture in pictures(self._stream, lambda: self._is_open, name=self.name):
-            if len(picture.data) != 4 * height * width:  # two bytes a pixel, twice the height
-                self.bad_pictures += 1
-                continue
-            yield Frame(
-                camera=self.name,
-                image=np.frombuffer(picture.data, "<u2").reshape(2 * height, width)[rows],
-                counter=picture.sequence,
-                device_ns=None,
-                host_ns=picture.host_ns,
-                sequence=count,
-                kernel_ns=picture.kernel_ns,
-            )
-            count += 1
-
-    def close(self) -> None:
-        """End `frames` and let the device go."""
-        if self._is_open:
-            super().close()
-            self._stream.close()
+        tall = replace(self.settings, height_px=2 * height)
+        return decode_picture(data, tall, name=self.name)[rows]
 
 
 def build(where: str, name: str, settings: CameraSettings | None) -> UvcSplitCamera:

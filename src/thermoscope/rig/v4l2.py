@@ -14,8 +14,11 @@ import errno
 import select
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from thermoscope.core.errors import CameraError, ConfigError, MissingDependencyError
 from thermoscope.rig.camera import CameraSettings, FoundCamera, Frame, OpenableCamera
@@ -25,7 +28,15 @@ from thermoscope.rig.video_stream import FOURCC, RawPicture, VideoStream, decode
 if TYPE_CHECKING:
     from linuxpy.video.device import Device
 
-__all__ = ["V4l2Camera", "V4l2Stream", "build", "found", "open_device", "pictures"]
+__all__ = [
+    "V4l2Camera",
+    "V4l2Stream",
+    "VideoCamera",
+    "build",
+    "found",
+    "open_device",
+    "pictures",
+]
 
 BUFFERS = 8  # a quarter of a second at 30 Hz: a stall of the process loses no frame
 SILENCE_S = 5.0  # this long without a picture, and the camera is lost
@@ -198,8 +209,69 @@ def pictures(
             )
 
 
-class V4l2Camera(OpenableCamera):
-    """A video device without telemetry; see the module for the settings in `extra`.
+class VideoCamera(OpenableCamera):
+    """A video device without telemetry: its picture is all that it tells.
+
+    A picture that is no whole one is counted in `bad_pictures` and left out.
+
+    Args:
+        stream: The device.
+        name: What the rig calls it.
+        serial: Its serial number, if known.
+        settings: What to ask for.
+    """
+
+    def __init__(
+        self, stream: VideoStream, name: str, *, serial: str = "", settings: CameraSettings
+    ) -> None:
+        super().__init__(name, serial, settings)
+        self.bad_pictures = 0
+        self._stream = stream
+
+    @abstractmethod
+    def image_of(self, data: bytes) -> np.ndarray:
+        """The pixels that are kept of one buffer.
+
+        Raises:
+            CameraError: It is not a whole picture.
+        """
+
+    def open(self) -> None:
+        """Start the stream."""
+        if not self._is_open:
+            self._stream.open()
+            self._is_open = True
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames with the kernel's count as the device counter; see `Camera.frames`."""
+        self._must_be_open()
+        count = 0
+        for picture in pictures(self._stream, lambda: self._is_open, name=self.name):
+            try:
+                image = self.image_of(picture.data)
+            except CameraError:
+                self.bad_pictures += 1
+                continue
+            yield Frame(
+                camera=self.name,
+                image=image,
+                counter=picture.sequence,
+                device_ns=None,
+                host_ns=picture.host_ns,
+                sequence=count,
+                kernel_ns=picture.kernel_ns,
+            )
+            count += 1
+
+    def close(self) -> None:
+        """End `frames` and let the device go."""
+        if self._is_open:
+            super().close()
+            self._stream.close()
+
+
+class V4l2Camera(VideoCamera):
+    """Any video device; see the module for the settings in `extra`.
 
     Args:
         stream: The device.
@@ -214,51 +286,20 @@ class V4l2Camera(OpenableCamera):
     def __init__(
         self, stream: VideoStream, name: str, *, serial: str = "", settings: CameraSettings
     ) -> None:
-        super().__init__(name, serial, settings)
-        self.bad_pictures = 0
-        self._stream = stream
+        super().__init__(stream, name, serial=serial, settings=settings)
         self._view = settings.extra.get("view", "whole")
         if self._view not in VIEWS:
             raise ConfigError(f"view must be one of {', '.join(VIEWS)}, got {self._view!r}.")
 
-    def open(self) -> None:
-        """Start the stream."""
-        if not self._is_open:
-            self._stream.open()
-            self._is_open = True
-
-    def frames(self) -> Iterator[Frame]:
-        """Frames with the kernel's count as the device counter; see `Camera.frames`."""
-        self._must_be_open()
+    def image_of(self, data: bytes) -> np.ndarray:
+        """The view asked for."""
         middle = self.settings.width_px // 2
         columns = {
             "whole": slice(None),
             "left": slice(0, middle),
             "right": slice(middle, 2 * middle),
         }[self._view]
-        count = 0
-        for picture in pictures(self._stream, lambda: self._is_open, name=self.name):
-            try:
-                image = decode_picture(picture.data, self.settings, name=self.name)
-            except CameraError:
-                self.bad_pictures += 1
-                continue
-            yield Frame(
-                camera=self.name,
-                image=image[:, columns],
-                counter=picture.sequence,
-                device_ns=None,
-                host_ns=picture.host_ns,
-                sequence=count,
-                kernel_ns=picture.kernel_ns,
-            )
-            count += 1
-
-    def close(self) -> None:
-        """End `frames` and let the device go."""
-        if self._is_open:
-            super().close()
-            self._stream.close()
+        return decode_picture(data, self.settings, name=self.name)[:, columns]
 
 
 def build(where: str, name: str, settings: CameraSettings | None) -> V4l2Camera:

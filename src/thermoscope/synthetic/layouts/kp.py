@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from thermoscope.synthetic.labels import IGNORE_INDEX
-from thermoscope.synthetic.layouts.files import agc, rgb_bytes, write_jpeg, write_lines, write_png
+from thermoscope.synthetic.layouts.files import agc, rgb_bytes, write_jpeg, write_png
 from thermoscope.synthetic.layouts.layout import (
     LAYOUTS,
     Block,
@@ -24,6 +24,7 @@ from thermoscope.synthetic.layouts.layout import (
     day_and_night,
     of_split,
 )
+from thermoscope.synthetic.layouts.split_lists import SPLITS, write_split_lists
 from thermoscope.synthetic.observe import Observation
 
 __all__ = ["KP"]
@@ -66,12 +67,7 @@ class KP:
     def finish(self, root: Path, frames: Sequence[tuple[Entry, Facts]]) -> None:
         """The nine lists; a split without frames has empty ones."""
         names = {e: Path(f["files"][0]).name for e, f in frames}
-        for split in ("train", "val", "test"):
-            own = {e: n for e, n in names.items() if e.block.split == split}
-            write_lines(root / f"{split}.txt", own.values())
-            for hour in ("day", "night"):
-                chosen = [n for e, n in own.items() if e.block.hour == hour]
-                write_lines(root / f"{split}_{hour}.txt", chosen)
+        write_split_lists(root, names, by_hour=SPLITS)
 
 
 LAYOUTS.add("kp", KP())

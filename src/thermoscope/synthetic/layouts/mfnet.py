@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thermoscope.synthetic.layouts.files import agc, painted, rgb_bytes, write_lines, write_png
+from thermoscope.synthetic.layouts.files import agc, painted, rgb_bytes, write_png
 from thermoscope.synthetic.layouts.layout import (
     LAYOUTS,
     Block,
@@ -23,6 +23,7 @@ from thermoscope.synthetic.layouts.layout import (
     day_and_night,
     of_split,
 )
+from thermoscope.synthetic.layouts.split_lists import write_split_lists
 from thermoscope.synthetic.observe import Observation
 
 __all__ = ["MFNet"]
@@ -67,16 +68,7 @@ class MFNet:
 
     def finish(self, root: Path, frames: Sequence[tuple[Entry, Facts]]) -> None:
         """The five lists; a split without frames has an empty one."""
-        names = {e: Path(f["files"][0]).stem for e, f in frames}
-        for split in ("train", "val", "test"):
-            write_lines(
-                root / f"{split}.txt", [n for e, n in names.items() if e.block.split == split]
-            )
-        for hour in ("day", "night"):
-            chosen = [
-                n for e, n in names.items() if (e.block.split, e.block.hour) == ("test", hour)
-            ]
-            write_lines(root / f"test_{hour}.txt", chosen)
+        write_split_lists(root, {e: Path(f["files"][0]).stem for e, f in frames})
 
 
 LAYOUTS.add("mfnet", MFNet())
