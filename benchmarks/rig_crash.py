@@ -19,38 +19,71 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
+from thermoscope.rig.camera import Frame
 from thermoscope.rig.capture import CaptureSource
 from thermoscope.rig.recorder import RecordOptions, record
 from thermoscope.rig.recording_format import segment_files
 from thermoscope.rig.recover import recover_recording, recover_segment
 from thermoscope.rig.replay import replay_all
+from thermoscope.rig.segment import JPEG_QUALITY
 from thermoscope.rig.segment_scan import chunk_messages, mapped, scan_segment
 from thermoscope.rig.simulated_plan import RigPlan, default_cameras
-from thermoscope.rig.simulated_rig import SimulatedOpener
+from thermoscope.rig.simulated_rig import SimulatedOpener, SimulatedRig
+from thermoscope.rig.simulated_timeline import timeline
 from thermoscope.rig.verify import verify_recording
 
 CAMERAS = default_cameras(1, 1, thermal_size=(160, 128), rgb_size=(160, 100))
 OPTIONS = RecordOptions(isolation="thread", reserve_bytes=1_000_000)
 
 
+def plan_of(start_ns: int = 0) -> RigPlan:
+    """The rig; what its cameras see does not depend on when it began."""
+    return RigPlan(CAMERAS, duration_s=600, start_ns=start_ns)
+
+
 def run_recorder(folder: Path, seconds: float | None = None) -> None:
     """Record a thermal and a colour camera, until killed if `seconds` is None."""
-    plan = RigPlan(CAMERAS, duration_s=600, start_ns=time.monotonic_ns())
+    plan = plan_of(time.monotonic_ns())
     sources = [CaptureSource(c.name, SimulatedOpener(plan, c.name)) for c in CAMERAS]
     record(folder, sources, RecordOptions(**{**vars(OPTIONS), "seconds": seconds}))
 
 
-def one_kill(folder: Path, after_s: float) -> float:
-    """Seconds of frames that a kill cost.
+class Sent:
+    """What the simulated cameras sent, by camera and counter."""
 
-    Raises:
-        SystemExit: What was left is not whole.
-    """
+    def __init__(self) -> None:
+        rig = SimulatedRig(CAMERAS, duration_s=600, pace="fast", start_ns=0)
+        self._devices = {c.name: rig.device(c.name) for c in CAMERAS}
+        self._planned = {
+            c.name: {p.counter: p for p in islice(timeline(rig.plan, c), 600)} for c in CAMERAS
+        }
+
+    def is_wrong(self, frame: Frame) -> bool:
+        """Whether the frame is not the one that its camera sent under this number.
+
+        Bit for bit; of colour, the sent picture is stored as JPEG and read back first.
+        """
+        planned = self._planned[frame.camera].get(frame.counter)
+        if planned is None:
+            return True
+        sent = self._devices[frame.camera].pixels(planned)
+        if sent.dtype == np.uint8:
+            _, jpeg = cv2.imencode(
+                ".jpg", sent[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
+            )
+            sent = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]
+        return not np.array_equal(frame.image, sent)
+
+
+def one_kill(folder: Path, after_s: float, sent: Sent) -> dict[str, Any]:
+    """Kill a recorder; what `recover` left is compared with what the cameras sent."""
     command = [sys.executable, "-m", "benchmarks.rig_crash", "--record", str(folder)]
     with subprocess.Popen(command) as run:
         while run.poll() is None and not (folder / "000000.mcap").exists():
@@ -59,15 +92,16 @@ def one_kill(folder: Path, after_s: float) -> float:
         killed_ns = time.monotonic_ns()
         os.kill(run.pid, signal.SIGKILL)
     recover_recording(folder)
-    report = verify_recording(folder)
-    if not report.whole:
-        raise SystemExit(f"{folder}: {[str(p) for p in report.problems]}")
+    problems = [str(p) for p in verify_recording(folder).problems]
     last: dict[str, int] = {}
+    frames = wrong = 0
     for frame in replay_all(folder):
         last[frame.camera] = frame.host_ns
-    begun_s = after_s if not last else (killed_ns - min(last.values())) / 1e9
-    shutil.rmtree(folder)
-    return begun_s
+        frames, wrong = frames + 1, wrong + sent.is_wrong(frame)
+    lost_s = (killed_ns - min(last.values())) / 1e9 if len(last) == len(CAMERAS) else after_s
+    if not problems and not wrong:
+        shutil.rmtree(folder)
+    return {"lost_s": lost_s, "frames": frames, "wrong": wrong, "problems": problems}
 
 
 def messages(path: Path) -> set[tuple[int, int, bytes]]:
@@ -127,14 +161,18 @@ def main() -> None:
         run_recorder(words.record)
         return
     rng, root = random.Random(2), Path(tempfile.mkdtemp())
-    lost_s = [one_kill(root / f"kill{i}", rng.uniform(0.3, 2.5)) for i in range(words.kills)]
+    sent = Sent()
+    kills = [one_kill(root / f"kill{i}", rng.uniform(0.3, 2.5), sent) for i in range(words.kills)]
+    lost_s = [kill["lost_s"] for kill in kills]
     run_recorder(root / "whole", seconds=4.0)
     (root / "cut").mkdir()
     result = {
         "hardware": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
         "kills": {
             "count": words.kills,
-            "not_whole_after_recover": 0,  # else the run ends with the reason
+            "not_whole_after_recover": sum(bool(kill["problems"]) for kill in kills),
+            "frames_read": sum(kill["frames"] for kill in kills),
+            "frames_wrong": sum(kill["wrong"] for kill in kills),
             "lost_s_mean": round(float(np.mean(lost_s)), 3) if lost_s else None,
             "lost_s_most": round(max(lost_s), 3) if lost_s else None,
         },

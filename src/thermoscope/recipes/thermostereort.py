@@ -174,7 +174,7 @@ class StereoConfig:
 PRESETS: dict[str, StereoConfig] = {
     "fast": StereoConfig(
         loop=LoopConfig(
-            steps=2600,
+            steps=6000,
             batch_size=4,
             learning_rate=3e-3,
             weight_decay=0.01,
