@@ -6,19 +6,22 @@ import torch
 
 from thermoscope.core.weights import BUNDLED, find_weights, list_weights
 from thermoscope.data.base import READERS
+from thermoscope.engine.stereo_baselines import Sgbm
+from thermoscope.engine.stereo_real import judge_pair
+from thermoscope.io.read import read
 from thermoscope.models.load import load_model
 from thermoscope.models.place import place_model
 from thermoscope.recipes.pair_sources import PairSource, load_pairs
 from thermoscope.synthetic.dataset import Scenes
 
+BANDS = ("rgb", "thermal")
 NAMES = list_weights(BUNDLED)
 NON_COMMERCIAL = {"llvip", "ms2"}
 
 
 def test_the_documented_ones_are_there():
-    assert {"anythermal_small", "anythermal_small.depth", "anythermal_small.segmentation"} <= set(
-        NAMES
-    )
+    heads = {"anythermal_small.depth", "anythermal_small.segmentation"}
+    assert {"anythermal_small", "sartm_small", "thermostereort_fast"} | heads <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,6 +59,44 @@ def test_every_kind_of_real_frame_goes_through_the_heads(real_data):
         labels = classes.predict(frame).labels
         assert labels.shape == frame.shape
         assert len(np.unique(labels)) > 1
+
+
+@pytest.mark.real
+def test_what_is_called_a_person_by_night_is_warm(real_data):
+    pairs = load_pairs(PairSource("msrs", real_data, split="val"))
+    night = [pair for pair in pairs if pair.name.endswith("N")][::3]
+    model = load_model("sartm_small")
+    person = model.classes.index("person")
+
+    def warmth(*frames):
+        """Deviations by which what is called a person is warmer than its frame, over all frames."""
+        found = [
+            ((pair.thermal - np.median(pair.thermal)) / pair.thermal.std())[
+                model.predict(*(getattr(pair, f) if f in frames else None for f in BANDS)).labels
+                == person
+            ]
+            for pair in night
+        ]
+        return np.concatenate(found).mean()
+
+    both, thermal, rgb = warmth("rgb", "thermal"), warmth("thermal"), warmth("rgb")
+    assert min(both, thermal) > rgb > 1  # a random choice of pixels: about 0
+
+
+@pytest.mark.real
+def test_stereo_fits_a_real_pair_better_once_refined(real_data):
+    left, right = (
+        read(next((real_data / "stereo" / "ms2" / side).glob("*_thr.png"))).values
+        for side in ("left", "right")
+    )
+    alone, refined = load_model("thermostereort_fast"), load_model("thermostereort_fast")
+    alone.refine = False
+    methods = {"sgbm": Sgbm(), "alone": alone, "refined": refined}
+    found = {j.method: j for j in judge_pair(methods, left, right, baseline="sgbm")}
+    assert found["refined"].photometric < found["alone"].photometric - 0.01
+    assert found["refined"].median_difference_px < min(0.5, found["alone"].median_difference_px)
+    assert found["refined"].consistent > found["sgbm"].consistent + 0.1
+    assert found["refined"].consistent > 0.75
 
 
 def test_depth_knows_near_from_far_on_an_unseen_street():
