@@ -46,8 +46,9 @@ RED, GREEN, BLUE, GREY = (214, 62, 42), (40, 150, 70), (40, 90, 200), (150, 150,
 
 STYLE = """body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1180px;padding:0 1em;
 color:#1c1c1c}table{border-collapse:collapse;margin:1em 0}td,th{padding:.3em .8em;text-align:right;
-border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}figure{display:
-inline-block;margin:.4em .6em .4em 0;vertical-align:top;width:270px}figure img{width:100%}
+border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}
+.row{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:1em}
+figure{margin:0}figure img{width:100%}
 figcaption{font-size:13px;color:#444}.bad{color:#b3261e;font-weight:600}h2{margin-top:1.6em}"""
 
 
@@ -93,7 +94,7 @@ def report_page(
         parts.append(f"<h2>What to do</h2><ul>{rows}</ul>")
     for name, result in calibration.cameras.items():
         parts.append(f"<h2>{html.escape(name)}</h2>{_parameters(result)}")
-        parts.extend(_figures(result, frames.get(name, {})))
+        parts.extend(["<div class='row'>", *_figures(result, frames.get(name, {})), "</div>"])
     return "\n".join(parts) + "</html>\n"
 
 
