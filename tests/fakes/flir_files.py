@@ -37,6 +37,8 @@ CAMERA: dict[str, Any] = {
     "lens": "FOL38",
     "field_of_view_deg": 23.75,
     "raw_median": 18604,
+    "range_max_k": 393.15,
+    "range_min_k": 253.15,
     "seconds": 1368152543,
     "milliseconds": 335,
     "minutes_west": 360,
@@ -53,6 +55,8 @@ _FLOATS = {
     "R1": 0x58,
     "B": 0x5C,
     "F": 0x60,
+    "range_max_k": 0x90,
+    "range_min_k": 0x94,
     "field_of_view_deg": 0x1B4,
     "R2": 0x30C,
 }

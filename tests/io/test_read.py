@@ -154,6 +154,17 @@ def test_temperatures_of_counts_are_assessed_too(written):
     assert Quality.IMPLAUSIBLE in hot.quality
 
 
+@pytest.mark.parametrize(("low_k", "high_k"), [(320, 400), (250, 280), (250, 309)])
+def test_temperatures_beyond_the_range_that_the_file_states(written, low_k, high_k):
+    """The scene is 290.4 to 310.6 K: 309 K is within what cameras are exact to."""
+    narrow = flir_files.fff(camera={"range_min_k": low_k, "range_max_k": high_k})
+    flagged = Quality.OUT_OF_RANGE in read(written(narrow, "a.fff")).quality
+    assert flagged == (high_k != 309)
+    assert Quality.OUT_OF_RANGE not in read(written(flir_files.fff(), "b.fff")).quality
+    unknown = flir_files.fff(camera={"range_min_k": 0, "range_max_k": 0})
+    assert Quality.OUT_OF_RANGE not in read(written(unknown, "c.fff")).quality
+
+
 @pytest.mark.parametrize("kind", ["flir-fff", "flir-rjpeg", "cptv", "fpa-raw", "tiff", "png"])
 def test_a_scale_replaces_the_files_own(written, kind):
     image = read(written(examples()[kind], "a"), scale=LinearScale(0.01, 100.0))

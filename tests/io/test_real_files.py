@@ -82,6 +82,15 @@ def test_every_folder_reads_as_what_it_is(real_data, folder):
         assert not image.quality & {Quality.BYTE_SWAPPED, Quality.IMPLAUSIBLE, Quality.CONSTANT}
 
 
+def test_a_cold_sky_is_beyond_the_range_of_its_camera(real_data):
+    cold = {
+        path.stem
+        for path in (real_data / "raw" / "flir_rjpeg").glob("*.jpg")
+        if Quality.OUT_OF_RANGE in read(path).quality
+    }
+    assert cold == {"FLIR_B60"}
+
+
 # -- figures that the data's README states -------------------------------------------------------
 
 

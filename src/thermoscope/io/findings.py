@@ -74,6 +74,11 @@ _MEANING: dict[Quality, tuple[Severity, str]] = {
         "warning",
         "an area is at the bottom of the range: colder than it says, or not measured.",
     ),
+    Quality.OUT_OF_RANGE: (
+        "warning",
+        "temperatures beyond the range that the camera was set to measure: they are extrapolated. "
+        "Set the range that holds them, or leave them out.",
+    ),
     Quality.LOW_CONTRAST: (
         "warning",
         "no contrast above the noise: shutter, defocus or fog. Do not calibrate or match on it.",

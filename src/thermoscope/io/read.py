@@ -26,6 +26,7 @@ from thermoscope.sensor.quality import Quality, assess
 __all__ = ["RawLayout", "finished", "layout_of", "read"]
 
 _MEASURED = frozenset({Quality.NON_FINITE, Quality.IMPLAUSIBLE})
+RANGE_SLACK_K, RANGE_SHARE = 2.0, 1e-3  # an honest camera is no more exact; more than a speck
 
 
 def read(
@@ -121,7 +122,18 @@ def _pixel_flags(image: ThermalImage) -> frozenset[Quality]:
         flags = assess(image.counts, kind="counts", bit_depth=depth)
         if image.radiometric:
             flags |= assess(image.kelvin, kind="kelvin") & _MEASURED
+            flags |= _beyond_range(image)
         return flags
     if image.stored_kelvin is not None:
         return assess(image.stored_kelvin, kind="kelvin")
     return assess(np.asarray(image.agc), kind="agc")
+
+
+def _beyond_range(image: ThermalImage) -> frozenset[Quality]:
+    """OUT_OF_RANGE where the file states the camera's range and pixels lie outside it."""
+    low, high = (image.capture.extra.get(f"range_{end}_k") for end in ("min", "max"))
+    if low is None or high is None or not low < high:
+        return frozenset()
+    kelvin = image.kelvin
+    outside = (kelvin < low - RANGE_SLACK_K) | (kelvin > high + RANGE_SLACK_K)
+    return frozenset({Quality.OUT_OF_RANGE}) if outside.mean() > RANGE_SHARE else frozenset()

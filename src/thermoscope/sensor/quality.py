@@ -1,8 +1,9 @@
 """What can be wrong or special about a thermal frame, as named flags, and how pixels show it.
 
 `assess` looks at one frame and knows nothing else. What is NOT here: what only a file can say
-(FFC, TRUNCATED, ROTATED: the readers add them), what only a sequence shows (freezes, flicker: see
-`thermoscope.sensor.ffc` and `.defects`), and the search itself (`thermoscope.sensor.frame_faults`).
+(FFC, OUT_OF_RANGE, TRUNCATED, ROTATED: `thermoscope.io` adds them), what only a sequence shows
+(freezes, flicker: see `thermoscope.sensor.ffc` and `.defects`), and the search itself
+(`thermoscope.sensor.frame_faults`).
 ``docs/quality.md`` lists triggers and thresholds.
 """
 
@@ -50,6 +51,7 @@ class Quality(str, Enum):
     SATURATED_LOW = "saturated_low"  # pixels at the bottom of the range
     NON_FINITE = "non_finite"  # nan or infinity among the temperatures
     IMPLAUSIBLE = "implausible"  # temperatures no thermal camera reports (below -100, over 3000 C)
+    OUT_OF_RANGE = "out_of_range"  # temperatures beyond the range that the camera was set to
     DEAD_PIXELS = "dead_pixels"  # isolated pixels far off their neighbours
     DEAD_LINES = "dead_lines"  # whole rows or columns far off, or a regular pattern
     BYTE_SWAPPED = "byte_swapped"  # the two bytes of each pixel look exchanged
