@@ -20,7 +20,7 @@ NON_COMMERCIAL = {"llvip", "ms2"}
 
 
 def test_the_documented_ones_are_there():
-    heads = {"anythermal_small.depth", "anythermal_small.segmentation"}
+    heads = {f"anythermal_small.{head}" for head in ("depth", "place", "segmentation")}
     assert {"anythermal_small", "sartm_small", "thermostereort_fast"} | heads <= set(NAMES)
 
 
@@ -39,9 +39,10 @@ def test_all_weights_together_stay_small():
 
 
 @pytest.mark.real
-def test_thermal_pictures_find_their_colour_partner(real_data):
+@pytest.mark.parametrize("name", ["anythermal_small", "anythermal_small.place"])
+def test_thermal_pictures_find_their_colour_partner(name, real_data):
     pairs = load_pairs(PairSource("roadscene", real_data, split="val"))
-    model = place_model("anythermal_small", pooling="cls_mean")
+    model = place_model(name, pooling="cls_mean")
     rgb = model.describe([p.rgb for p in pairs], modality="rgb")
     thermal = model.describe([p.thermal for p in pairs])
     first = (thermal @ rgb.T).argmax(axis=1)

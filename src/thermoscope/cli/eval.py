@@ -18,7 +18,7 @@ __all__ = ["MODELS", "Arguments", "labelled_frames", "main", "warn_contaminated"
 
 M = TypeVar("M")
 MODELS = {
-    "retrieval": "anythermal_small",
+    "retrieval": "anythermal_small.place",
     "segmentation": "anythermal_small.segmentation",
     "depth": "anythermal_small.depth",
     "stereo": "sgbm",

@@ -60,7 +60,7 @@ class IndexArguments:
     suffix."""
     extend: bool = False
     """Add to an index that exists; pictures that are in it are skipped."""
-    model: str = "anythermal_small"
+    model: str = "anythermal_small.place"
     """Name of the weights."""
     pooling: Literal["cls", "mean", "cls_mean", "gem"] = "cls"
     """Where the model is a backbone without a place descriptor of its own."""

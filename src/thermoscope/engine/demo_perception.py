@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dense_section", "place_section"]
 
-BACKBONE = "anythermal_small"
+BACKBONE, PLACE_MODEL = "anythermal_small", "anythermal_small.place"
 PLACES = 8
 SHOWN_QUERIES = 3
 FIRST = 3
@@ -62,7 +62,7 @@ def _places() -> list[page.Fragment]:
     )
     gallery = [pair.gallery.view(i, "rgb") for i in range(PLACES)]
     queries = [pair.queries.view(i, "thermal") for i in range(PLACES)]
-    model = place_model(BACKBONE)
+    model = place_model(PLACE_MODEL)
     index = PlaceIndex(model.dims, identity=model.identity)
     described = model.describe([v.picture for v in gallery], modality="rgb")
     names = [str(i) for i in range(PLACES)]
