@@ -13,6 +13,7 @@ from thermoscope.engine.evaluate_segmentation import (
     evaluate_segmentation,
 )
 from thermoscope.models.dense_heads import build_segmentation
+from thermoscope.synthetic.labels import FINE_CLASSES, TAXONOMIES, class_ids
 
 CLASSES = ("unlabelled", "car", "person")
 
@@ -84,6 +85,22 @@ def test_classes_are_matched_by_name():
     assert class_table(("road", "car"), ("road",))[:2].tolist() == [0, 255]
     with pytest.raises(ConfigError, match="the model has no class 'bus'"):
         class_table(("road",), ("road", "bus"))
+
+
+def test_fine_classes_are_what_a_data_set_calls_them():
+    fine, mfnet = FINE_CLASSES, TAXONOMIES["mfnet"].classes
+    table = class_table(fine, mfnet)
+    assert {name: mfnet[table[fine.index(name)]] for name in ("bus", "bicycle", "kerb", "sky")} == {
+        "bus": "car",
+        "bicycle": "bike",
+        "kerb": "curve",
+        "sky": "unlabelled",
+    }
+    for taxonomy in TAXONOMIES.values():
+        found = class_table(fine, taxonomy.classes)
+        assert found[: len(fine)].tolist() == class_ids(taxonomy.name).tolist()
+    with pytest.raises(ConfigError, match="the model has no class 'bike'"):
+        class_table([name for name in fine if name not in ("bicycle", "motorcycle")], mfnet)
 
 
 def test_an_unknown_protocol_is_refused():

@@ -21,6 +21,7 @@ from thermoscope.engine.degraded import DEGRADATIONS, chosen_degradations, degra
 from thermoscope.engine.labelled_frames import LabelledFrames, thermal_frame
 from thermoscope.engine.segmenters import Inputs, Pair, Segmenter, inputs_of, segmenter_of
 from thermoscope.metrics.segmentation import ConfusionMatrix, Convention, SegmentationScores
+from thermoscope.synthetic.labels import TAXONOMIES
 
 __all__ = [
     "SEGMENTATION_PROTOCOLS",
@@ -295,19 +296,25 @@ def pair_of(sample: Sample) -> Pair:
 def class_table(model: Sequence[str], data: Sequence[str]) -> NDArray[np.uint8]:
     """(256,) id in `data` of each id of `model`, matched by name.
 
-    A class that the model alone has becomes the data set's unlabelled or background class, or no
-    answer (255) where it has none.
+    Where `data` has the classes of a taxonomy of `thermoscope.synthetic.labels`, fine classes also
+    match what they are called there: a "bicycle" is a "bike" to MFNet. A class that the model alone
+    has becomes the data set's unlabelled or background class, or no answer (255) where it has none.
 
     Raises:
         ConfigError: The model lacks a class of the data set.
     """
-    lacking = [name for name in data if name not in model and name not in REST]
+    rest = next((i for i, name in enumerate(data) if name in REST), IGNORE_INDEX)
+    taxonomy = next((t for t in TAXONOMIES.values() if t.classes == tuple(data)), None)
+    called = taxonomy.ids if taxonomy else {}
+    ids = [data.index(name) if name in data else called.get(name, rest) for name in model]
+    nowhere = {i for i in range(len(data)) if taxonomy and i not in called.values()}
+    known = {*ids, *(nowhere if set(ids) - {rest} else ())}
+    lacking = [name for i, name in enumerate(data) if i not in known and name not in REST]
     if lacking:
         raise ConfigError(
             f"the model has no class {', '.join(map(repr, lacking[:5]))}; it knows "
             f"{', '.join(model)}. Evaluate on data with its classes, or train a head for these."
         )
-    rest = next((i for i, name in enumerate(data) if name in REST), IGNORE_INDEX)
     table = np.full(256, IGNORE_INDEX, np.uint8)
-    table[: len(model)] = [data.index(name) if name in data else rest for name in model]
+    table[: len(model)] = ids
     return table
