@@ -1,12 +1,13 @@
 """Stereo networks against a tuned SGBM: rendered pairs with truth, and a real pair without.
 
     python -m benchmarks.stereo_quality [--models thermostereort_fast ...] [--weights FOLDER ...]
-        [--count 4] [--tune 32] [--cache FOLDER] [--json PATH] [--pictures FOLDER]
+        [--count 16] [--tune 32] [--cache FOLDER] [--json PATH] [--pictures FOLDER]
 
 Rendered: `val` scenes, rig of MS2, sensor noise on, four environments by day, night, rain and fog,
-COUNT pairs each; truth of 0 to 96 px, hidden pixels included. SGBM has its best settings on
-`train` pairs, those of least EPE and those of least bad-3, holes filled from the left; a network is
-compared with the better of the two. Real: the pair of MS2 under THERMOSCOPE_DATA, without truth.
+COUNT pairs each, two of a world (few worlds mislead: one bare wall decides); truth of 0 to 96 px,
+hidden pixels included. SGBM has its best settings on `train` pairs, those of least EPE and those of
+least bad-3, holes filled from the left; a network is compared with the better of the two. Real: the
+pair of MS2 under THERMOSCOPE_DATA, without truth.
 Exit status 1 if a network misses one of the gates that are printed.
 """
 
@@ -150,7 +151,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--weights", type=Path, nargs="*", default=None, help="one for each model")
-    parser.add_argument("--count", type=int, default=4)
+    parser.add_argument("--count", type=int, default=16)
     parser.add_argument("--tune", type=int, default=32, help="training pairs for SGBM, 0 = none")
     parser.add_argument("--cache", type=Path, default=None)
     parser.add_argument("--json", type=Path, default=None)
