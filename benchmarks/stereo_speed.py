@@ -7,11 +7,11 @@ Run, on an idle machine:
 
 The weights called thermostereort_MODEL are used where they are at hand, else random ones; the first
 line says which. Batch 1, the pair of a rendered street through the sensor of MS2, median after 10
-warm-up runs. FLOPs count convolutions and products of matrices (two for each multiplication with
-addition); the share of the peak is theirs over the time, against the best product of two bf16
-matrices here. "refined" is what `predict` adds to any of them. Exit status 1 if OpenVINO bf16 needs
-more than 33 ms (fast) or 50 ms (base) at 640x256. A runtime that is not installed is named and left
-out.
+warm-up runs; then, for trained weights, how far OpenVINO is from torch. FLOPs count convolutions
+and products of matrices (two for each multiplication with addition); the share of the peak is
+theirs over the time, against the best product of two bf16 matrices here. "refined" is what
+`predict` adds to any of them. Exit status 1 if OpenVINO bf16 needs more than 33 ms (fast) or 50 ms
+(base) at 640x256. A runtime that is not installed is named and left out.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks.stereo_quality import real_pair
 
 from thermoscope.core.errors import MissingDependencyError
 from thermoscope.core.weights import list_weights
@@ -177,6 +180,29 @@ def measure(
     return rows
 
 
+def differences(network: ThermoStereoRT, size: tuple[int, int]) -> list[str]:
+    """Lines: how far OpenVINO is from torch in fp32, px, bare and refined, on real views if any."""
+    found = [("rendered street", *(v.numpy() for v in pair(size)))]
+    views = real_pair()
+    if views is not None and views[0].shape == size:
+        found.append(("real pair", *((v - np.median(v))[None, None] for v in views)))
+    lines = []
+    for name, left, right in found:
+        with torch.no_grad():
+            truth = network(torch.from_numpy(left), torch.from_numpy(right))[0].numpy()[0, 0]
+        refined = refine_disparity(left[0, 0], right[0, 0], truth)
+        for precision in ("f32", "bf16"):
+            answer = compiled_pair(network, *size, precision=precision)(left, right)[0][0, 0]
+            bare = np.abs(answer - truth)
+            after = np.abs(refine_disparity(left[0, 0], right[0, 0], answer) - refined)
+            texts = [
+                f"{what} mean {d.mean():.4f}, 99 % {np.percentile(d, 99):.3f}, most {d.max():.3f}"
+                for what, d in (("bare", bare), ("refined", after))
+            ]
+            lines.append(f"{name}, OpenVINO {precision} against torch fp32, px: {'; '.join(texts)}")
+    return lines
+
+
 def measure_sgbm(size: tuple[int, int], repeats: int) -> Row:
     """The baseline, hole filling included."""
     left, right = (v[0, 0].numpy() for v in pair(size))
@@ -225,9 +251,11 @@ def main() -> int:
     about["trained"] = {name: trained for name, (_, trained) in networks.items()}
     print(json.dumps(about), f"peak bf16 {peak:.0f} GFLOP/s, {width}x{height}, batch 1")
     rows = []
-    for name, (network, _) in networks.items():
+    for name, (network, trained) in networks.items():
         size = (height, width)
         rows += measure(name, network, size, chosen.repeats, peak, compiled=chosen.compile)
+        if trained:
+            print("\n".join(f"{name}: {line}" for line in differences(network, size)))
     rows.append(measure_sgbm((height, width), chosen.repeats))
     rows.append(measure_refinement((height, width), chosen.repeats))
     for row in rows:
