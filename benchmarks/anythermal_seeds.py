@@ -1,8 +1,10 @@
 """The shipped recipe trained with several seeds, each scored by ``anythermal.py``: mean and range.
 
     python benchmarks/anythermal_seeds.py --out FOLDER --cache FOLDER [--seeds 0 1 2]
-        [--only WORDS ...]
+        [--arm paper] [--only WORDS ...]
 
+With --arm it is an arm of ``anythermal_ablation.py``, on all of its training pairs, for as many
+steps as the shipped recipe; give that an OUT of its own.
 A run that was stopped goes on from its checkpoint; weights stay in OUT/NAME_SEED, and scores as
 lines of OUT/seeds.jsonl, which are not measured again. Numbers are on the `val` lists: report them,
 and choose nothing by them (`anythermal_ablation.py` is for that).
@@ -23,6 +25,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import encoder, machine, prepared
+from benchmarks.anythermal_ablation import arms
 from benchmarks.rows import kept_rows
 
 from thermoscope.recipes.distill_anythermal import PRESETS, DistillConfig, run
@@ -76,12 +79,18 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, help="folder for rendered pairs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--preset", default="small")
+    parser.add_argument("--arm", default="", help="of anythermal_ablation.py, instead")
     parser.add_argument("--scenes", type=int, default=400, help="training scenes of the probe")
     parser.add_argument("--loops", type=int, default=160)
     parser.add_argument("--only", nargs="*", default=[], help="first words of tables")
     given = parser.parse_args(words)
     given.out.mkdir(parents=True, exist_ok=True)
     config, log = PRESETS[given.preset], given.out / "seeds.jsonl"
+    if given.arm:
+        every = arms(config, given.cache)
+        if given.arm not in every:
+            parser.error(f"no such arm: {given.arm!r}; known: {sorted(every)}")
+        config = every[given.arm]
     folders = {seed: trained(config, given.out, seed, given.cache) for seed in given.seeds}
     torch.manual_seed(0)
     tests = prepared(given)
