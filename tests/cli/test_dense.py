@@ -1,19 +1,15 @@
 """segment, depth and eval, with weights of a few kilobytes on a random backbone."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.fakes.tiny_weights import card_of
 
 from thermoscope.cli.main import main
-from thermoscope.core.weights import (
-    UNWRITTEN,
-    InputSpec,
-    TrainingSource,
-    WeightsCard,
-    write_weights,
-)
+from thermoscope.core.weights import InputSpec, TrainingSource, write_weights
 from thermoscope.models.dense_heads import build_depth, build_segmentation
 from thermoscope.recipes.dense_task import seeded
 from thermoscope.synthetic.labels import TAXONOMIES
@@ -23,20 +19,10 @@ HEAD = {"widths": [2, 2, 2, 2]}
 
 
 def card(name, model, arguments):
-    return WeightsCard(
-        name=name,
-        model=model,
-        text="",
-        licence="Apache-2.0",
-        sha256=UNWRITTEN,
-        input_spec=InputSpec("counts", {"method": "percentile"}, (0.5,) * 3, (0.2,) * 3, 14),
-        sources=(TrainingSource("msrs", "unstated", "distillation"),),
-        command="",
-        seed=0,
-        scores={},
-        protocol="",
-        arguments={"backbone": "tiny", **arguments},
-    )
+    spec = InputSpec("counts", {"method": "percentile"}, (0.5,) * 3, (0.2,) * 3, 14)
+    seen = (TrainingSource("msrs", "unstated", "distillation"),)
+    made = card_of(name, model, spec, {"backbone": "tiny", **arguments})
+    return dataclasses.replace(made, sources=seen)
 
 
 @pytest.fixture(scope="module")
