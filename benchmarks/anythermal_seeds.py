@@ -4,7 +4,7 @@
         [--arm paper] [--only WORDS ...]
 
 With --arm it is an arm of ``anythermal_ablation.py``, on all of its training pairs, for as many
-steps as the shipped recipe; give that an OUT of its own.
+steps as the shipped recipe, in OUT/ARM.
 A run that was stopped goes on from its checkpoint; weights stay in OUT/NAME_SEED, and scores as
 lines of OUT/seeds.jsonl, which are not measured again. Numbers are on the `val` lists: report them,
 and choose nothing by them (`anythermal_ablation.py` is for that).
@@ -84,14 +84,15 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--loops", type=int, default=160)
     parser.add_argument("--only", nargs="*", default=[], help="first words of tables")
     given = parser.parse_args(words)
-    given.out.mkdir(parents=True, exist_ok=True)
-    config, log = PRESETS[given.preset], given.out / "seeds.jsonl"
+    config, out = PRESETS[given.preset], given.out / given.arm
     if given.arm:
         every = arms(config, given.cache)
         if given.arm not in every:
             parser.error(f"no such arm: {given.arm!r}; known: {sorted(every)}")
         config = every[given.arm]
-    folders = {seed: trained(config, given.out, seed, given.cache) for seed in given.seeds}
+    out.mkdir(parents=True, exist_ok=True)
+    log = out / "seeds.jsonl"
+    folders = {seed: trained(config, out, seed, given.cache) for seed in given.seeds}
     torch.manual_seed(0)
     tests = prepared(given)
     for seed, folder in folders.items():

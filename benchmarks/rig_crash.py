@@ -43,20 +43,15 @@ CAMERAS = default_cameras(1, 1, thermal_size=(160, 128), rgb_size=(160, 100))
 OPTIONS = RecordOptions(isolation="thread", reserve_bytes=1_000_000)
 
 
-def plan_of(start_ns: int = 0) -> RigPlan:
-    """The rig; what its cameras see does not depend on when it began."""
-    return RigPlan(CAMERAS, duration_s=600, start_ns=start_ns)
-
-
 def run_recorder(folder: Path, seconds: float | None = None) -> None:
     """Record a thermal and a colour camera, until killed if `seconds` is None."""
-    plan = plan_of(time.monotonic_ns())
+    plan = RigPlan(CAMERAS, duration_s=600, start_ns=time.monotonic_ns())
     sources = [CaptureSource(c.name, SimulatedOpener(plan, c.name)) for c in CAMERAS]
     record(folder, sources, RecordOptions(**{**vars(OPTIONS), "seconds": seconds}))
 
 
 class Sent:
-    """What the simulated cameras sent, by camera and counter."""
+    """What the cameras sent, by camera and counter: it does not depend on when they began."""
 
     def __init__(self) -> None:
         rig = SimulatedRig(CAMERAS, duration_s=600, pace="fast", start_ns=0)

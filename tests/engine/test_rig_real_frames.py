@@ -37,7 +37,7 @@ def as_sent(files: list[Path]) -> list[NDArray[np.uint16]]:
     return [np.asarray(cv2.imread(str(file), cv2.IMREAD_UNCHANGED)) for file in files]
 
 
-def copied(files: list[Path], folder: Path) -> str:
+def linked(files: list[Path], folder: Path) -> str:
     """The files alone, as a camera."""
     folder.mkdir()
     for file in files:
@@ -51,7 +51,7 @@ def test_recorded_verified_and_exported(codec: str, real_data: Path, tmp_path: P
     sources = [
         CaptureSource(
             name,
-            partial(open_camera, copied(files, tmp_path / name), name=name, settings=settings),
+            partial(open_camera, linked(files, tmp_path / name), name=name, settings=settings),
             thermal_codec=codec,
         )
         for name, files in (

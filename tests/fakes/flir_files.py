@@ -258,14 +258,20 @@ def seq(frames: int = 4, *, coding: str = "little", order: str = "<", gap: int =
 
 
 def fpf(
-    kelvin: NDArray[np.floating[Any]], *, order: str = "<", content: int = 0, coding: int = 2
+    kelvin: NDArray[np.floating[Any]],
+    *,
+    order: str = "<",
+    content: int = 0,
+    coding: int = 2,
+    range_k: tuple[float, float] = (0.0, 0.0),
 ) -> bytes:
-    """An FPF file; `coding` 2 writes float, 3 double."""
+    """An FPF file; `coding` 2 writes float, 3 double; `range_k` is what the camera was set to."""
     height, width = kelvin.shape
     head = bytearray(892)
     head[:23] = b"FPF Public Image Format"
     struct.pack_into(f"{order}IIHHHH", head, 0x20, 2, 892, content, coding, width, height)
     head[0x78:0x80] = b"FAKE E40"
+    struct.pack_into(f"{order}2f", head, 0xD8, *range_k)
     struct.pack_into(f"{order}f", head, 0x1E0, 0.95)
     struct.pack_into(f"{order}7I", head, 0x248, 2013, 2, 22, 11, 19, 20, 891)
     return bytes(head) + kelvin.astype(f"{order}{'f4' if coding == 2 else 'f8'}").tobytes()

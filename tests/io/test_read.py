@@ -165,6 +165,13 @@ def test_temperatures_beyond_the_range_that_the_file_states(written, low_k, high
     assert Quality.OUT_OF_RANGE not in read(written(unknown, "c.fff")).quality
 
 
+@pytest.mark.parametrize(("high_k", "flagged"), [(290, True), (390, False)])
+def test_stored_temperatures_beyond_the_range(written, high_k, flagged):
+    kelvin = np.linspace(285, 305, 24 * 32).reshape(24, 32)
+    path = written(flir_files.fpf(kelvin, range_k=(250, high_k)), "a.fpf")
+    assert (Quality.OUT_OF_RANGE in read(path).quality) == flagged
+
+
 @pytest.mark.parametrize("kind", ["flir-fff", "flir-rjpeg", "cptv", "fpa-raw", "tiff", "png"])
 def test_a_scale_replaces_the_files_own(written, kind):
     image = read(written(examples()[kind], "a"), scale=LinearScale(0.01, 100.0))

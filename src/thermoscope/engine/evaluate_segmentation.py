@@ -308,7 +308,7 @@ def class_table(model: Sequence[str], data: Sequence[str]) -> NDArray[np.uint8]:
     called = taxonomy.ids if taxonomy else {}
     ids = [data.index(name) if name in data else called.get(name, rest) for name in model]
     nowhere = {i for i in range(len(data)) if taxonomy and i not in called.values()}
-    known = {*ids, *(nowhere if set(ids) - {rest} else ())}
+    known = nowhere.union(ids)
     lacking = [name for i, name in enumerate(data) if i not in known and name not in REST]
     if lacking:
         raise ConfigError(

@@ -125,7 +125,7 @@ def _pixel_flags(image: ThermalImage) -> frozenset[Quality]:
             flags |= _beyond_range(image)
         return flags
     if image.stored_kelvin is not None:
-        return assess(image.stored_kelvin, kind="kelvin")
+        return assess(image.stored_kelvin, kind="kelvin") | _beyond_range(image)
     return assess(np.asarray(image.agc), kind="agc")
 
 
