@@ -25,6 +25,7 @@ from benchmarks.anythermal import machine
 from benchmarks.rows import kept_rows, mean_and_range
 
 from thermoscope.recipes.sartm import PRESETS, SartmConfig, run
+from thermoscope.recipes.sartm_frames import KeptFeatures
 
 WHOLE = "all parts"
 SCORES = {"miou": "both", "miou_rgb": "colour alone", "miou_thermal": "thermal alone"}
@@ -89,13 +90,14 @@ def main(words: Sequence[str] | None = None) -> int:
         parser.error(f"no such arm: {sorted(unknown)}; known: {list(every)}")
     given.out.mkdir(parents=True, exist_ok=True)
     log = given.out / "arms.jsonl"
+    kept: KeptFeatures = {}  # the trunk looks at a picture once for all arms
     for name in given.arms or every:
         for seed in given.seeds if name == WHOLE else given.seeds[:1]:
             if (name, seed) in finished(log):
                 continue
             folder = given.out / f"{list(every).index(name)}_{seed}"
             config = replace(every[name], loop=replace(base.loop, seed=seed))
-            result = run(config, folder)
+            result = run(config, folder, kept=kept)
             row = {"arm": name, "seed": seed, "scores": result.scores}
             row |= {"steps": given.steps, "seconds": round(result.seconds), **machine()}
             with log.open("a", encoding="utf-8") as stream:

@@ -44,6 +44,7 @@ from thermoscope.engine.segmentation_baselines import (
 )
 from thermoscope.models.load import load_model
 from thermoscope.recipes.sartm import PRESETS, SartmConfig, drawn_frames, run
+from thermoscope.recipes.sartm_frames import KeptFeatures
 
 DATA = "buffalo_udder"
 SIZE_PX = (240, 320)
@@ -79,7 +80,7 @@ def baseline(method: str, classes: Sequence[str], spec: InputSpec, seed: int) ->
         plan = TrainingPlan(300, learning_rate=5e-3, seed=seed)
         found = LinearProbe(len(classes), backbone_features(load_model(BACKBONE)), plan)
     else:
-        found = SmallUNet(len(classes), plan=TrainingPlan(300, seed=seed))
+        found = SmallUNet(len(classes), plan=TrainingPlan(300, seed=seed, half=True))
     return BaselineSegmenter(classes, "thermal", found, spec, SIZE_PX)
 
 
@@ -126,6 +127,7 @@ def main(words: Sequence[str] | None = None) -> int:
     spec = load_model(BACKBONE).card.input_spec
     given.out.mkdir(parents=True, exist_ok=True)
     log = given.out / "masks.jsonl"
+    kept: KeptFeatures = {}
     for count in given.labels:
         for draw in range(given.draws):
             for method in given.methods:
@@ -136,7 +138,7 @@ def main(words: Sequence[str] | None = None) -> int:
                     start = "" if method.endswith("fresh") else given.start
                     config = sartm_config(count, draw, given.steps, start, root)
                     folder = given.out / "run"
-                    run(config, folder)
+                    run(config, folder, kept=kept)
                     model: Any = load_model(config.name, folder=folder)
                     shutil.rmtree(folder)
                 else:

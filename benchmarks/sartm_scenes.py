@@ -127,7 +127,7 @@ def baselines(
             probe: Baseline = LinearProbe(count, features, plan)
             yield "linear probe", BaselineSegmenter(classes, inputs, probe, spec)
         if given.unet_steps:
-            unet = SmallUNet(count, plan=TrainingPlan(given.unet_steps))
+            unet = SmallUNet(count, plan=TrainingPlan(given.unet_steps, half=True))
             yield "small U-Net", BaselineSegmenter(classes, inputs, unet, spec)
 
 

@@ -1,6 +1,7 @@
 """Segmentation scores of a model whose answers are known."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -101,6 +102,29 @@ def test_fine_classes_are_what_a_data_set_calls_them():
         assert found[: len(fine)].tolist() == class_ids(taxonomy.name).tolist()
     with pytest.raises(ConfigError, match="the model has no class 'bike'"):
         class_table([name for name in fine if name not in ("bicycle", "motorcycle")], mfnet)
+
+
+class _Reads:
+    """Answers every pixel with the last name that it is asked for."""
+
+    classes = ("car",)
+    inputs = ("thermal",)
+
+    def predict(self, rgb, thermal, /, **options):
+        names = options.get("classes", self.classes)
+        return SimpleNamespace(labels=np.full(thermal.shape, len(names) - 1))
+
+
+def test_a_model_that_reads_names_is_scored_on_classes_it_never_learned():
+    with pytest.raises(ConfigError, match="the model has no class 'person'"):
+        evaluate_segmentation(_Reads(), FRAMES, classes=CLASSES)
+    found = evaluate_segmentation(
+        _Reads(), [sample("d", [2] * 7 + [1] * 21)], classes=CLASSES, words=True
+    )
+    assert found.scores.iou_per_class["person"] == pytest.approx(1 / 4)
+    assert found.notes == ("chosen by name; 2 of 3 classes were not learned",)
+    with pytest.raises(ConfigError, match="knows its own classes only"):
+        evaluate_segmentation(always(1), FRAMES, words=True)
 
 
 def test_an_unknown_protocol_is_refused():

@@ -66,7 +66,8 @@ def test_ignored_pixels_do_not_move_the_level():
     assert found.tolist() == [[0, 1, 0, 0, 0]]
 
 
-def test_a_small_unet_learns_shape_from_noise():
+@pytest.mark.parametrize("half", [False, True])
+def test_a_small_unet_learns_shape_from_noise(half):
     # Class 1 is where neighbours alternate: no threshold can tell.
     def striped(seed):
         rng = np.random.default_rng(seed)
@@ -78,7 +79,7 @@ def test_a_small_unet_learns_shape_from_noise():
         return image, truth
 
     images, labels = zip(*map(striped, range(4)), strict=True)
-    plan = TrainingPlan(steps=40, batch_size=4, learning_rate=1e-2)
+    plan = TrainingPlan(steps=40, batch_size=4, learning_rate=1e-2, half=half)
     unet = SmallUNet(2, width=4, plan=plan).fit(images, labels)
     image, truth = striped(99)
     assert iou(unet.predict(image), truth) > 0.9

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from thermoscope.core.config import read_config
-from thermoscope.core.errors import ConfigError, ShapeError, UnitError
+from thermoscope.core.errors import ConfigError, ShapeError, UnitError, UnknownNameError
 from thermoscope.engine.labelled_frames import FrameChoice, open_frames
 from thermoscope.losses.language import relations
 from thermoscope.models.load import load_model
@@ -153,6 +153,40 @@ def test_kept_features_give_the_losses_of_the_trunk_itself():
     assert "rgb_0" in frames[1].batch(3, 0, 1, batch_size=2)
     for name in plain:
         torch.testing.assert_close(plain[name], kept[name], atol=2e-3, rtol=2e-2)  # kept in half
+
+
+def test_kept_features_serve_other_runs_of_the_same_pictures(monkeypatch):
+    model = build_sartm(**{**NETWORK, "lora_rank": 0}).eval()
+    kept = {}
+    first = PairFrames(model, [pair_of(0)], (48, 64), STILL, keep_features=True, kept=kept)
+    before = [first.batch(step, 0, 1, batch_size=1) for step in range(6)]  # mirrored and not
+    assert len(kept) == 4
+    monkeypatch.setattr(model.encoder, "tokens", lambda *_: pytest.fail("looked again"))
+    again = PairFrames(model, [pair_of(0)], (48, 64), STILL, keep_features=True, kept=kept)
+    for step, batch in enumerate(before):
+        found = again.batch(step, 0, 1, batch_size=1)
+        assert all(torch.equal(found[key], batch[key]) for key in batch)
+    other = PairFrames(model, [pair_of(1)], (48, 64), STILL, keep_features=True, kept=kept)
+    with pytest.raises(pytest.fail.Exception, match="looked again"):
+        other.batch(0, 0, 1, batch_size=1)
+
+
+def test_unseen_classes_count_for_nothing_and_are_answered_by_name(pairs, tmp_path):
+    text = np.eye(2, 4, dtype=np.float32)
+    config = config_of(pairs, steps=2, unseen=("warm",), tag="fewer")
+    result = sartm.run(config, tmp_path, text=text)
+    assert result.scores == {}  # heads without "warm" cannot be scored on data that has it
+    model = load_model("tiny.fewer", folder=tmp_path)
+    assert model.classes == ("ground", "red")
+    assert "--unseen warm" in model.card.command
+    data = open_frames(config.train, truth="labels")
+    truth = np.asarray(data[0]["labels"][0])
+    learned = next(sartm._pairs(config, model, data)).labels
+    np.testing.assert_array_equal(learned, np.choose(truth, [0, 255, 1]))
+    found = model.predict(data[0]["rgb"], data[0]["counts"][0], classes=CLASSES, text=np.eye(3, 4))
+    assert found.classes == CLASSES
+    with pytest.raises(UnknownNameError, match="'worm'"):
+        sartm.run(replace(config, unseen=("worm",)), tmp_path / "b", text=text)
 
 
 def pair_of(seed, shape=(48, 64)):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 
 import numpy as np
 import pytest
-from benchmarks import sartm_ablation, sartm_overlays
+from benchmarks import sartm_ablation, sartm_overlays, sartm_words
 from benchmarks.sartm_masks import METHODS, finished, table
 from benchmarks.sartm_scenes import BaselineSegmenter, add_rows, markdown
 
@@ -112,6 +113,35 @@ def test_an_unknown_arm_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit):
         sartm_ablation.main(["--out", str(tmp_path), "--arms", "nonsense"])
     assert "no such arm: ['nonsense']" in capsys.readouterr().err
+
+
+def test_words_of_unseen_classes_are_scored_beside_a_network_that_learned_them(tmp_path, capsys):
+    words = [
+        "--out",
+        str(tmp_path),
+        "--preset",
+        "tiny",
+        "--steps",
+        "2",
+        "--unseen",
+        "floor",
+        "door",
+    ]
+    assert sartm_words.main(words) == 0
+    rows = [json.loads(line) for line in (tmp_path / "words.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in rows] == [
+        "all classes learned, by words",
+        "all classes learned, by heads",
+        "unseen left out, by words",
+    ]
+    assert all(0 <= value <= 100 for row in rows for value in row["scores"].values())
+    assert "among" in rows[2]["scores"]
+    assert "among" not in rows[1]["scores"]
+    assert sartm_words.main(words) == 0  # finished rows are not made again
+    assert capsys.readouterr().out.count("| unseen left out, by words | 1 | ") == 2
+    with pytest.raises(SystemExit):
+        sartm_words.main([*words[:-1], "dragon"])
+    assert "no such class: ['dragon']" in capsys.readouterr().err
 
 
 def test_the_worst_frames_are_shown_and_the_best():

@@ -10,13 +10,20 @@ import numpy as np
 import pytest
 import torch
 
-from thermoscope.core.errors import ConfigError
+from thermoscope.core.errors import ConfigError, UnknownNameError
 from thermoscope.engine.loop import LoopConfig, fit
 from thermoscope.models.load import load_model
 from thermoscope.models.stereo_teacher import StereoTeacher
 from thermoscope.models.thermostereort import thermostereort_tiny
 from thermoscope.recipes.stereo_store import StereoStore
-from thermoscope.recipes.thermostereort import PRESETS, StereoConfig, StereoData, StereoTask, run
+from thermoscope.recipes.thermostereort import (
+    PRESETS,
+    StereoConfig,
+    StereoData,
+    StereoTask,
+    _stores,
+    run,
+)
 
 TINY = PRESETS["tiny"]
 
@@ -120,6 +127,41 @@ def test_a_teacher_adds_its_part_where_no_truth_is(tmp_path: Path) -> None:
     expected = losses["truth"] + 0.125 * losses["teacher"] + 0.3 * losses["earlier"]
     expected += losses["bins"] + 0.5 * losses["alike"]
     assert losses["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_run_goes_on_from_the_preset_that_is_trained_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(PRESETS["tiny"], loop=replace(TINY.loop, steps=2))
+    few = replace(few, data=replace(few.data, scenes=1, val=0))
+    monkeypatch.setitem(PRESETS, "few", few)
+    still = replace(few.loop, steps=1, learning_rate=1e-12, seed=5)
+    run(replace(few, first="few", loop=still), tmp_path / "both")
+    run(replace(few, loop=replace(few.loop, seed=5)), tmp_path / "alone")
+    both, alone = (
+        load_model("thermostereort_tiny", folder=tmp_path / name) for name in ("both", "alone")
+    )
+    assert "--first few" in both.card.command
+    assert (tmp_path / "both" / "first" / "checkpoint.pt").is_file()
+    for one, other in zip(both.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+    with pytest.raises(ConfigError, match="trains another network"):
+        run(replace(few, first="few", max_disparity_px=16), tmp_path / "other")
+    with pytest.raises(UnknownNameError, match="'fow'"):
+        run(replace(few, first="fow"), tmp_path / "other")
+    with pytest.raises(ConfigError, match="are two starts: choose one"):
+        replace(few, first="few", start="thermostereort_fast")
+
+
+def test_an_environment_named_twice_is_learned_twice_as_often_and_scored_once(
+    tmp_path: Path,
+) -> None:
+    data = StereoData(scenes=6, retextured=0, val=4, environments=("indoor", "urban", "indoor"))
+    (train,), val = _stores(replace(TINY, data=replace(data, frames_per_scene=2)), tmp_path)
+    names = [train.samples.moment(i).place.environment for i in range(6)]
+    assert names == ["indoor", "indoor", "urban", "urban", "indoor", "indoor"]
+    assert val is not None
+    assert [val.samples.moment(i).place.environment for i in (0, 2)] == ["indoor", "urban"]
 
 
 def test_a_run_leaves_weights_that_load(tmp_path: Path) -> None:

@@ -72,6 +72,9 @@ class Arguments:
     degrade: tuple[str, ...] = ()
     """Segmentation: further rows, all or some of misaligned_4, misaligned_8, misaligned_16, noise,
     under_exposed, over_exposed, hot_saturated, missing_rgb, missing_thermal."""
+    words: bool = False
+    """Segmentation: the model chooses from the names of the data's classes, also from those that it
+    never learned (sartm)."""
     database: Literal["rgb", "thermal"] = "rgb"
     """Retrieval: modality of the map."""
     query: Literal["rgb", "thermal"] = "thermal"

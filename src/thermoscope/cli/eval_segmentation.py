@@ -51,6 +51,7 @@ def _masks(model: Any, arguments: Arguments) -> dict[str, Any]:
             longest_px=arguments.longest_px,
             inputs=arguments.inputs,
             degradations=arguments.degrade,
+            words=arguments.words,
             progress=steps.done,
         ).to_dict()
     if arguments.json:

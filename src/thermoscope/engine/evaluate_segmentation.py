@@ -103,7 +103,7 @@ class SegmentationReport:
         failed: Name and reason of each frame that could not be scored.
         rows: The table.
         confusion: Of the first row, row = truth, column = prediction.
-        notes: What was left out of the table and why.
+        notes: What was left out of the table and why; how many classes are words to the model.
     """
 
     protocol: str
@@ -142,6 +142,7 @@ def evaluate_segmentation(
     longest_px: int | None = None,
     inputs: Sequence[Inputs] = (),
     degradations: Sequence[str] = (),
+    words: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> SegmentationReport:
     """Score a model at the resolution of the labels; a frame that fails is reported.
@@ -157,18 +158,24 @@ def evaluate_segmentation(
         longest_px: See `ThermalSegmenter.predict`.
         inputs: What to show; all that the model takes, in turn, if empty.
         degradations: Names in `DEGRADATIONS`, or ``"all"``.
+        words: The model chooses from the names of the data set, also from those that it never
+            learned; it must read class names.
         progress: Called with the name of each frame.
 
     Raises:
         UnknownNameError: No such protocol or degradation.
         ConfigError: No segmenter, inputs that it does not take, or it does not have the classes of
-            the data set.
+            the data set or, with `words`, reads no names.
     """
     if protocol not in SEGMENTATION_PROTOCOLS:
         raise UnknownNameError("segmentation protocol", protocol, SEGMENTATION_PROTOCOLS)
     segmenter = segmenter_of(model, longest_px=longest_px)
     names = tuple(classes) or tuple(getattr(frames, "classes", ())) or segmenter.classes
     views, notes = _views(model, inputs, degradations)
+    if words:
+        strange = [name for name in names if name not in segmenter.classes]
+        segmenter = segmenter_of(model, longest_px=longest_px, names=names)
+        notes += (f"chosen by name; {len(strange)} of {len(names)} classes were not learned",)
     table = _Table(names, class_table(segmenter.classes, names), segmenter, views)
     failed = []
     for index in range(len(frames)):

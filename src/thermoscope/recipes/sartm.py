@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from thermoscope.core.checks import check_positive
 from thermoscope.core.config import write_config
-from thermoscope.core.errors import ConfigError, ShapeError
+from thermoscope.core.errors import ConfigError, ShapeError, UnknownNameError
+from thermoscope.core.sample import IGNORE_INDEX
 from thermoscope.core.weights import (
     UNWRITTEN,
     TrainingSource,
@@ -48,6 +49,7 @@ from thermoscope.recipes.dense_task import scored_on, seeded, sources_of
 from thermoscope.recipes.pair_sources import PairSource
 from thermoscope.recipes.sartm_adapt import AdaptConfig, AdaptTask
 from thermoscope.recipes.sartm_frames import (
+    KeptFeatures,
     LabelledPair,
     PairAugmentation,
     PairFrames,
@@ -84,6 +86,9 @@ class SartmConfig:
         draw: So many of them, drawn by the loop's seed; 0 = all.
         val: Pairs to score at the end.
         score: Whether that is done.
+        unseen: Classes of the data that are not learned: their pixels count for nothing. With some,
+            nothing is scored at the end, because the heads cannot answer with all classes; words
+            can, see `evaluate_segmentation`.
         size_px: Height and width that pairs are scaled to; None = as they are.
         crop_px: Of a training view.
         longest_px: See `Sartm`; the longer side of `crop_px` if None.
@@ -117,6 +122,7 @@ class SartmConfig:
         default_factory=lambda: FrameChoice(split="val", count=100, taxonomy="mfnet", colour=True)
     )
     score: bool = True
+    unseen: tuple[str, ...] = ()
     size_px: tuple[int, int] | None = (256, 320)
     crop_px: tuple[int, int] = (240, 320)
     longest_px: int | None = None
@@ -146,7 +152,8 @@ CLASS_BOUND = ("prototypes.", "fpn.classify.", "decoder.class_tokens", "decoder.
 _TINY_SCENES = FrameChoice(
     count=4, preset="tiny", environments=("indoor",), taxonomy="fine", colour=True
 )
-_SMALL = SartmConfig(
+_SMALL = SartmConfig(  # names for everything in a scene; MFNet calls them by its own in `val`
+    train=FrameChoice(count=800, taxonomy="fine", colour=True),
     loop=LoopConfig(
         steps=1200,
         batch_size=8,
@@ -307,34 +314,56 @@ def drawn_frames(available: int, count: int, seed: int) -> list[int]:
 
 def _pairs(config: SartmConfig, model: Sartm, data: LabelledFrames) -> Iterator[LabelledPair]:
     colour = config.inputs == "rgb_thermal"
+    ids = _learned_ids(data.classes, config.unseen)
     for index in drawn_frames(len(data), config.draw, config.loop.seed):
-        yield labelled_pair(data[index], model, config.size_px, colour=colour)
+        pair = labelled_pair(data[index], model, config.size_px, colour=colour)
+        yield replace(pair, labels=ids[pair.labels]) if config.unseen else pair
 
 
-def run(config: SartmConfig, out: Path, *, text: NDArray[np.float32] | None = None) -> FitResult:
+def _learned_ids(classes: Sequence[str], unseen: Sequence[str]) -> NDArray[np.uint8]:
+    """(256,) id among the learned classes of each id of the data; 255 for the others."""
+    table = np.full(256, IGNORE_INDEX, np.uint8)
+    learned = [i for i, name in enumerate(classes) if name not in unseen]
+    table[learned] = np.arange(len(learned))
+    return table
+
+
+def run(
+    config: SartmConfig,
+    out: Path,
+    *,
+    text: NDArray[np.float32] | None = None,
+    kept: KeptFeatures | None = None,
+) -> FitResult:
     """Train, adapt if asked to, score, and write weights with their card into `out`.
 
     Args:
         config: What.
         out: Folder, made if absent.
         text: (K, D) embeddings of the class names; those of the config's encoder if None.
+        kept: Features that earlier runs kept, see `PairFrames`; filled further.
 
     Raises:
         ConfigError: Data without class names, or settings that do not fit.
-        UnknownNameError: No such backbone, data set or text encoder.
+        UnknownNameError: No such backbone, data set, text encoder or unseen class.
         DatasetNotFoundError: The data is not where the config says.
         ReadError: SAM2 is not within reach.
         WriteError: `out` cannot be written.
     """
     data = open_frames(config.train, truth="labels")
-    val = open_frames(config.val, truth="labels") if config.score else None
+    scored = config.score and not config.unseen
+    val = open_frames(config.val, truth="labels") if scored else None
     if not data.classes:
         raise ConfigError(
             f"{config.train.data}: nobody says what the classes are. State --train.classes."
         )
-    table = text_table(config, data.classes, text)
-    arguments = network_arguments(config, data.classes, table)
-    task = _task(config, arguments, data, table)
+    for name in config.unseen:
+        if name not in data.classes:
+            raise UnknownNameError("class", name, data.classes)
+    classes = [name for name in data.classes if name not in config.unseen]
+    table = text_table(config, classes, text)
+    arguments = network_arguments(config, classes, table)
+    task = _task(config, arguments, data, table, kept)
     model = task.model
     out.mkdir(parents=True, exist_ok=True)
     write_config(config, out / "config.yaml")
@@ -357,6 +386,7 @@ def _task(
     arguments: dict[str, Any],
     data: LabelledFrames,
     table: NDArray[np.float32] | None,
+    kept: KeptFeatures | None,
 ) -> SartmTask:
     with seeded(config.loop.seed):
         model = build_sartm(**arguments)
@@ -369,6 +399,7 @@ def _task(
         augmentation=config.augmentation,
         keep_features=config.keep_features,
         seed=config.loop.seed,
+        kept={} if kept is None else kept,
     )
     return SartmTask(
         model,

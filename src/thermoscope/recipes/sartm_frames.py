@@ -7,6 +7,7 @@ What is NOT here: losses (`thermoscope.recipes.sartm`).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ from thermoscope.recipes.dense_frames import Augmentation
 
 __all__ = [
     "BANDS",
+    "KeptFeatures",
     "LabelledPair",
     "PairAugmentation",
     "PairFrames",
@@ -37,6 +39,8 @@ __all__ = [
 ]
 
 BANDS: tuple[Modality, Modality] = ("rgb", "thermal")
+KeptFeatures = dict[tuple[str, bool, str], list[Tensor]]
+"""What a frozen trunk says: by picture and trunk, whether it is mirrored, and band."""
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
@@ -164,6 +168,7 @@ class PairFrames:
             flips are augmented, and views are whole pictures. In memory: a pair of 240 x 320 px
             takes 1.4 MB with the small backbone, and as much again for its mirror image.
         seed: Of order and augmentation.
+        kept: Where they are kept; several runs may share it, also with other pairs or trunks.
 
     Raises:
         ConfigError: No pair, a view that does not fit, or features to keep of changing pictures.
@@ -175,7 +180,8 @@ class PairFrames:
     augmentation: PairAugmentation = field(default_factory=PairAugmentation)
     keep_features: bool = False
     seed: int = 0
-    _tokens: dict[tuple[int, bool, str], list[Tensor]] = field(default_factory=dict, repr=False)
+    kept: KeptFeatures = field(default_factory=dict, repr=False)
+    _marks: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.pairs:
@@ -195,6 +201,7 @@ class PairFrames:
             )
         if any(pair.labels.shape != self.crop_px for pair in self.pairs):
             raise ConfigError(f"kept features are of whole pictures: all must be {self.crop_px}.")
+        self._marks = [_mark(self.model, pair) for pair in self.pairs]
 
     def batch(self, step: int, rank: int, world_size: int, *, batch_size: int) -> Batch:
         """This process's share of the batch of `step`.
@@ -231,17 +238,26 @@ class PairFrames:
         row: Batch = {}
         device = next(self.model.parameters()).device
         for name in (band for band in BANDS if band in pictures):
-            key = (index, flipped, name)
-            if key not in self._tokens:
+            key = (self._marks[index], flipped, name)
+            if key not in self.kept:
                 found = self.model.encoder.tokens(pictures[name][None].to(device), name)
-                self._tokens[key] = [level[0].half().cpu() for level in found]
-            row.update({f"{name}_{i}": x.float() for i, x in enumerate(self._tokens[key])})
+                self.kept[key] = [level[0].half().cpu() for level in found]
+            row.update({f"{name}_{i}": x.float() for i, x in enumerate(self.kept[key])})
         return row
 
     def pixels_per_class(self, classes: int) -> list[int]:
         """Labelled pixels of each class over all pairs."""
         counts = sum(np.bincount(p.labels.ravel(), minlength=256) for p in self.pairs)
         return [int(n) for n in np.asarray(counts)[:classes]]
+
+
+def _mark(model: Sartm, pair: LabelledPair) -> str:
+    """Names what the trunk says of a pair; a random trunk's features are its own."""
+    encoder = model.encoder
+    found = hashlib.sha256((encoder.trunk_sha256 or str(id(encoder))).encode())
+    for picture in (pair.rgb, pair.thermal):
+        found.update(b"-" if picture is None else np.ascontiguousarray(picture).tobytes())
+    return found.hexdigest()
 
 
 def random_view(

@@ -1,12 +1,13 @@
 """Train a stereo network on rendered pairs, pairs of real texture, and a teacher's answers.
 
+    thermoscope train thermostereort --preset fast --out runs/fast
     thermoscope train thermostereort --preset teacher --out runs/teacher
-    thermoscope train thermostereort --preset fast --teacher runs/teacher --out runs/fast
 
-Presets: ``fast`` and ``base`` made the shipped weights; ``teacher`` is the iterating network that
-teaches them; ``sparse`` learns from 4 % of the pixels and a teacher, as with a lidar; ``tiny`` runs
-in seconds. What is NOT here: the network (`thermoscope.models.thermostereort`), pairs on disk
-(`thermoscope.recipes.stereo_store`).
+Presets: ``fast`` made the shipped weights and trains ``fast_first`` before; ``teacher`` is the
+iterating network that can teach the others; ``sparse`` learns from 4 % of the pixels and a teacher,
+as with a lidar; ``tiny`` runs in seconds. What is NOT here: the presets and their settings
+(`thermoscope.recipes.stereo_settings`), the network (`thermoscope.models.thermostereort`), pairs on
+disk (`thermoscope.recipes.stereo_store`).
 
 Differs from the paper in: everything it does not state, which is most of its training.
 Source: Hu et al., ThermoStereoRT, ICRA 2025, arXiv 2504.07418 (sparse truth, dense teacher).
@@ -14,27 +15,25 @@ Source: Hu et al., ThermoStereoRT, ICRA 2025, arXiv 2504.07418 (sparse truth, de
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from thermoscope.core.checks import check_in_range
 from thermoscope.core.config import write_config
-from thermoscope.core.errors import ConfigError
+from thermoscope.core.errors import ConfigError, UnknownNameError
 from thermoscope.core.files import data_folder
 from thermoscope.core.weights import UNWRITTEN, TrainingSource, WeightsCard, write_weights
 from thermoscope.data.catalogue import dataset_info
 from thermoscope.data.stereo_augment import (
-    StereoAugmentation,
     StereoPairViews,
     augment,
     crop,
 )
-from thermoscope.engine.loop import Batch, FitResult, Gather, LoopConfig, first_process, fit
+from thermoscope.engine.loop import Batch, FitResult, Gather, first_process, fit
 from thermoscope.losses.stereo import (
     bin_cross_entropy,
     bin_targets,
@@ -45,12 +44,12 @@ from thermoscope.metrics.stereo import mean_stereo_scores, stereo_scores
 from thermoscope.models.load import load_model
 from thermoscope.models.stereo_teacher import StereoTeacher
 from thermoscope.models.thermostereort import (
-    SIZE_MULTIPLE_PX,
     SIZES,
     STRIDE,
     Matching,
     ThermoStereoRT,
 )
+from thermoscope.recipes.stereo_settings import PRESETS, StereoConfig, StereoData
 from thermoscope.recipes.stereo_store import StereoStore, sparse_truth
 from thermoscope.recipes.train_command import train_command
 from thermoscope.synthetic.cache import fingerprint
@@ -61,172 +60,6 @@ from thermoscope.synthetic.scenes import ENVIRONMENTS
 __all__ = ["PRESETS", "StereoConfig", "StereoData", "StereoTask", "run"]
 
 ALIKE_SHARPNESS = 16.0  # a cosine of 1 against 0 is then e^16
-
-
-@dataclass(frozen=True)
-class StereoData:
-    """Which pairs, and where they are kept.
-
-    Attributes:
-        scenes: Rendered pairs to learn from.
-        retextured: Pairs of real texture and exact disparity; they need the real frames.
-        val: Rendered pairs of other worlds, to score at the end.
-        preset: Rig of the scenes, by name.
-        environments: Of the scenes, in turns; empty = all four.
-        frames_per_scene: Pairs of one visit to one place.
-        textures: Folder of the real frames; None = ``THERMOSCOPE_DATA``.
-        texture_sources: Data sets there whose frames are used; by default those whose terms do not
-            forbid it.
-        cache: Folder for finished pairs; None = ``pairs`` in the run's folder.
-        workers: Processes that make the pairs, 0 = this one.
-        seed: Of the pairs.
-
-    Raises:
-        ConfigError: A negative number, or no pair to learn from.
-    """
-
-    scenes: int = 1200
-    retextured: int = 480
-    val: int = 64
-    preset: str = "ms2"
-    environments: tuple[str, ...] = ()
-    frames_per_scene: int = 4
-    textures: Path | None = None
-    texture_sources: tuple[str, ...] = ("msrs", "roadscene", "hituav", "buffalo_udder")
-    cache: Path | None = None
-    workers: int = 0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if (
-            min(self.workers, self.scenes, self.retextured, self.val) < 0
-            or self.scenes + self.retextured < 1
-        ):
-            raise ConfigError(
-                f"scenes {self.scenes}, retextured {self.retextured}, val {self.val}, workers "
-                f"{self.workers}: none may be negative, and there must be a pair to learn from."
-            )
-
-
-@dataclass(frozen=True)
-class StereoConfig:
-    """What is trained on what.
-
-    Attributes:
-        size: ``"fast"``, ``"base"``, ``"accurate"`` or ``"tiny"``.
-        tag: The weights are called ``thermostereort_<size>``, with ``.<tag>`` if not empty.
-        min_disparity_px: See `ThermoStereoRT`.
-        max_disparity_px: See `ThermoStereoRT`.
-        attention: Whether the refinement has its gates.
-        start: Weights to start from, by name, in the bundled folder; None = random.
-        truth: ``"dense"``, or ``"sparse"`` = `sparse_share` of the pixels, along scan lines.
-        sparse_share: Of the pixels.
-        teacher: Folder of a run whose weights teach; None = no teacher.
-        teacher_name: Of the weights there.
-        teacher_weight: Of its answers against the truth, reached after `teacher_ramp` steps.
-        teacher_ramp: Steps.
-        earlier_weight: Of the answers before the refined one.
-        bin_weight: Of the cross-entropy of the distribution over bins.
-        alike_weight: Of the cross-entropy of the bare correlation.
-        crop_px: Height and width of the training windows, multiples of 16.
-        data: Pairs.
-        augmentation: Random changes.
-        loop: Steps, optimiser, devices.
-
-    Raises:
-        ConfigError: A window that is no multiple of 16, or a number out of range.
-    """
-
-    size: Literal["fast", "base", "accurate", "tiny"] = "fast"
-    tag: str = ""
-    min_disparity_px: int = 0
-    max_disparity_px: int = 96
-    attention: bool = True
-    start: str | None = None
-    truth: Literal["dense", "sparse"] = "dense"
-    sparse_share: float = 0.04
-    teacher: Path | None = None
-    teacher_name: str = "thermostereort_accurate"
-    teacher_weight: float = 0.5
-    teacher_ramp: int = 200
-    earlier_weight: float = 0.3
-    bin_weight: float = 1.0
-    alike_weight: float = 0.5
-    crop_px: tuple[int, int] = (240, 384)
-    data: StereoData = field(default_factory=StereoData)
-    augmentation: StereoAugmentation = field(default_factory=StereoAugmentation)
-    loop: LoopConfig = field(default_factory=LoopConfig)
-
-    def __post_init__(self) -> None:
-        if any(n < SIZE_MULTIPLE_PX or n % SIZE_MULTIPLE_PX for n in self.crop_px):
-            raise ConfigError(
-                f"crop_px {self.crop_px} must be multiples of {SIZE_MULTIPLE_PX}, height first."
-            )
-        check_in_range(self.sparse_share, 1e-4, 1, name="sparse_share")
-        check_in_range(self.teacher_ramp, 0, 10**9, name="teacher_ramp")
-
-    @property
-    def name(self) -> str:
-        """Of the weights."""
-        return f"thermostereort_{self.size}" + (f".{self.tag}" if self.tag else "")
-
-
-PRESETS: dict[str, StereoConfig] = {
-    "fast": StereoConfig(
-        loop=LoopConfig(
-            steps=6000,
-            batch_size=4,
-            learning_rate=3e-3,
-            weight_decay=0.01,
-            warmup_steps=200,
-            precision="bf16-mixed",
-            log_every=50,
-        ),
-    ),
-    "base": StereoConfig(
-        size="base",
-        loop=LoopConfig(
-            steps=2500,
-            batch_size=4,
-            learning_rate=3e-3,
-            weight_decay=0.01,
-            warmup_steps=200,
-            precision="bf16-mixed",
-            log_every=50,
-        ),
-    ),
-    "teacher": StereoConfig(
-        size="accurate",
-        loop=LoopConfig(
-            steps=20_000,
-            batch_size=8,
-            learning_rate=5e-4,
-            weight_decay=0.01,
-            warmup_steps=500,
-            precision="bf16-mixed",
-            log_every=50,
-        ),
-    ),
-    "sparse": StereoConfig(
-        truth="sparse",
-        loop=LoopConfig(
-            steps=4000,
-            batch_size=8,
-            learning_rate=3e-3,
-            weight_decay=0.01,
-            warmup_steps=200,
-            precision="bf16-mixed",
-            log_every=50,
-        ),
-    ),
-    "tiny": StereoConfig(
-        size="tiny",
-        max_disparity_px=32,
-        crop_px=(48, 64),
-        data=StereoData(scenes=4, retextured=0, val=2, preset="tiny", environments=("urban",)),
-        loop=LoopConfig(steps=4, batch_size=2, learning_rate=2e-3, warmup_steps=1, log_every=1),
-    ),
-}
 
 
 class StereoTask:
@@ -379,12 +212,12 @@ def run(config: StereoConfig, out: Path) -> FitResult:
 
     Raises:
         ConfigError: Settings that do not fit.
-        UnknownNameError: No such rig, environment or start.
+        UnknownNameError: No such rig, environment, start or preset.
         DatasetNotFoundError: Retextured pairs are wanted and there are no real frames.
         ReadError: The teacher's weights are not where the config says.
         WriteError: `out` cannot be written.
     """
-    network = _network(config)
+    network = _trained_before(config, out) if config.first else _network(config)
     stores, val = _stores(config, out)
     out.mkdir(parents=True, exist_ok=True)
     write_config(config, out / "config.yaml")
@@ -395,6 +228,37 @@ def run(config: StereoConfig, out: Path) -> FitResult:
     if first_process():
         _write_weights(config, network, result, out)
     return result
+
+
+def _trained_before(config: StereoConfig, out: Path) -> ThermoStereoRT:
+    """The network of the preset `config.first`, trained in a folder of its own, to go on with."""
+    if config.first not in PRESETS:
+        raise UnknownNameError("preset", config.first, PRESETS)
+    before = PRESETS[config.first]
+    network = _network(before)
+    if network.arguments != _network(config).arguments:
+        raise ConfigError(
+            f"preset {config.first!r} trains another network than {config.name} of "
+            f"{config.min_disparity_px} to {config.max_disparity_px} px. Choose the same size, "
+            "range and attention, or leave --first empty."
+        )
+    here = {
+        name: getattr(config.loop, name)
+        for name in ("seed", "precision", "accelerator", "devices", "nodes", "strategy", "workers")
+    }
+    data = replace(
+        before.data,
+        textures=config.data.textures,
+        cache=config.data.cache or out / "pairs",
+        workers=config.data.workers,
+        val=0,
+    )
+    before = replace(before, data=data, loop=replace(before.loop, **here))
+    stores, _ = _stores(before, out)
+    for store in stores:
+        store.fill(workers=data.workers)
+    fit(StereoTask(before, network, stores), before.loop, out / "first")
+    return network.train()
 
 
 def _network(config: StereoConfig) -> ThermoStereoRT:
@@ -412,6 +276,7 @@ def _network(config: StereoConfig) -> ThermoStereoRT:
 def _stores(config: StereoConfig, out: Path) -> tuple[list[StereoStore], StereoStore | None]:
     data = config.data
     cache = data.cache or out / "pairs"
+    places = data.environments or ENVIRONMENTS
     teacher, mark = None, ""
     if config.teacher is not None:
         network = load_model(config.teacher_name, folder=config.teacher)
@@ -424,7 +289,7 @@ def _stores(config: StereoConfig, out: Path) -> tuple[list[StereoStore], StereoS
     def scenes(split: str, count: int) -> Scenes:
         return Scenes(
             split=split,
-            environment=data.environments or ENVIRONMENTS,
+            environment=places if split == "train" else tuple(dict.fromkeys(places)),
             seed=data.seed,
             preset=data.preset,
             count=count,
@@ -435,7 +300,7 @@ def _stores(config: StereoConfig, out: Path) -> tuple[list[StereoStore], StereoS
     about = {
         "renderer": RENDERER,
         "preset": data.preset,
-        "environments": data.environments or ENVIRONMENTS,
+        "environments": places,
         "frames_per_scene": data.frames_per_scene,
         "seed": data.seed,
     }
