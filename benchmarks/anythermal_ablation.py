@@ -32,7 +32,7 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import Encoder, encoder, machine, patches, recalls, views
-from benchmarks.rows import kept_rows, mean_and_range
+from benchmarks.rows import kept_rows, seeds_table
 
 from thermoscope.models.teachers import load_teacher
 from thermoscope.recipes.distill_anythermal import PRESETS, DistillConfig, run
@@ -160,13 +160,11 @@ def finished(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
 
 def table(done: dict[tuple[str, int], dict[str, Any]], names: Sequence[str]) -> str:
     """Markdown: mean over the seeds, and the range where there are several."""
-    lines = [f"| arm | seeds | {' | '.join(COLUMNS)} |", "|---" * (2 + len(COLUMNS)) + "|"]
-    for name in names:
-        found = [row["scores"] for (arm, _), row in sorted(done.items()) if arm == name]
-        if found:
-            cells = [mean_and_range([row[column] for row in found]) for column in COLUMNS]
-            lines.append(f"| {name} | {len(found)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rows = {
+        name: [row["scores"] for (arm, _), row in sorted(done.items()) if arm == name]
+        for name in names
+    }
+    return seeds_table(rows, {column: column for column in COLUMNS}, of="arm")
 
 
 def seeded(config: DistillConfig, seed: int, folds: int) -> DistillConfig:

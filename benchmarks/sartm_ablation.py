@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import machine
-from benchmarks.rows import kept_rows, mean_and_range
+from benchmarks.rows import kept_rows, seeds_table
 
 from thermoscope.recipes.sartm import PRESETS, SartmConfig, run
 from thermoscope.recipes.sartm_frames import KeptFeatures
@@ -58,13 +58,10 @@ def finished(path: Path) -> dict[tuple[str, int], dict[str, float]]:
 
 def table(done: dict[tuple[str, int], dict[str, float]], names: Sequence[str]) -> str:
     """Markdown: mean and range over the seeds."""
-    lines = [f"| arm | seeds | {' | '.join(SCORES.values())} |", "|---" * (2 + len(SCORES)) + "|"]
-    for name in names:
-        found = [scores for (arm, _), scores in sorted(done.items()) if arm == name]
-        if found:
-            cells = [mean_and_range([100 * scores[key] for scores in found]) for key in SCORES]
-            lines.append(f"| {name} | {len(found)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rows = {
+        name: [scores for (arm, _), scores in sorted(done.items()) if arm == name] for name in names
+    }
+    return seeds_table(rows, SCORES, of="arm", factor=100)
 
 
 def main(words: Sequence[str] | None = None) -> int:

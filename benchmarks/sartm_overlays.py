@@ -3,10 +3,11 @@
     python -m benchmarks.sartm_overlays OUT.jpg [--model sartm_small] [--weights FOLDER]
         [--cache FOLDER] [--count 8] [--worst 2] [--pairs FOLDER]
 
-A line shows colour, thermal, the answer from both, and the truth, with its mean IoU. The frames are
-the `val` worlds of ``benchmarks/sartm_scenes.py``: the worst by mean IoU, the others at even steps
-of the rest from best to worst. With --pairs also the answers on real pairs of THERMOSCOPE_DATA
-(both, colour alone, thermal alone) are written there, to be looked at; they are not ours to show.
+A line shows colour, thermal, the answer from both, and the truth in the classes that the model
+knows, with its mean IoU. The frames are the `val` worlds of ``benchmarks/sartm_scenes.py``: the
+worst by mean IoU, the others at even steps of the rest from best to worst. With --pairs also the
+answers on real pairs of THERMOSCOPE_DATA (both, colour alone, thermal alone) are written there, to
+be looked at; they are not ours to show.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +23,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from benchmarks.sartm_scenes import frames
-
 from thermoscope.core.files import data_folder
-from thermoscope.core.sample import Sample
+from thermoscope.core.sample import IGNORE_INDEX, Sample
 from thermoscope.data.real_pairs import real_frames
 from thermoscope.engine.dense_pictures import class_colours
 from thermoscope.engine.evaluate_segmentation import pair_of
+from thermoscope.engine.labelled_frames import open_frames
 from thermoscope.engine.segmenters import INPUTS, Segmenter, segmenter_of
 from thermoscope.metrics.segmentation import ConfusionMatrix
 from thermoscope.models.load import load_model
+from thermoscope.recipes.sartm import PRESETS
 from thermoscope.sensor.tone import tone_map
+from thermoscope.synthetic.labels import TAXONOMIES
 
 Picture = NDArray[np.uint8]
 OPACITY = 0.55
+A_ROW = 9  # names
 
 
 def colour_and_grey(sample: Sample) -> tuple[Picture, Picture]:
@@ -83,13 +86,15 @@ def line(sample: Sample, labels: NDArray[Any], classes: Sequence[str], miou: flo
     return np.concatenate(cells, axis=1)
 
 
-def legend(classes: Sequence[str], width: int) -> Picture:
-    """Names on their colours."""
-    strip = np.zeros((24, width, 3), np.uint8)
-    step = width // len(classes)
-    for index, (name, colour) in enumerate(zip(classes, class_colours(classes), strict=True)):
-        strip[:, index * step : (index + 1) * step] = colour
-        where = (index * step + 4, 16)
+def legend(classes: Sequence[str], width: int, seen: Sequence[int] | None = None) -> Picture:
+    """Names of the classes seen (all if None) on their colours, in rows."""
+    ids = list(range(len(classes))) if seen is None else list(seen)
+    strip = np.zeros((24 * -(-len(ids) // A_ROW), width, 3), np.uint8)
+    step, colours = width // min(A_ROW, len(ids)), class_colours(classes)
+    for place, index in enumerate(ids):
+        row, column = divmod(place, A_ROW)
+        strip[24 * row : 24 * row + 24, column * step : (column + 1) * step] = colours[index]
+        name, where = classes[index], (column * step + 4, 24 * row + 16)
         cv2.putText(strip, name, where, cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 3, cv2.LINE_AA)
         cv2.putText(
             strip, name, where, cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA
@@ -99,18 +104,30 @@ def legend(classes: Sequence[str], width: int) -> Picture:
 
 def scenes_picture(segmenter: Segmenter, cache: Path | None, count: int, worst: int) -> Picture:
     """All lines and the legend."""
-    held_out = list(frames(cache)[1])
+    held_out = frames_of(segmenter.classes, cache)
     answers = [segmenter.labels(pair_of(sample)) for sample in held_out]
     scores = []
     for sample, labels in zip(held_out, answers, strict=True):
         matrix = ConfusionMatrix(segmenter.classes)
         matrix.update(labels, np.asarray(sample["labels"]).reshape(labels.shape))
         scores.append(float(matrix.scores("present").miou))
-    lines = [
-        line(held_out[i], answers[i], segmenter.classes, scores[i])
-        for i in chosen(scores, count, worst)
-    ]
-    return np.concatenate([*lines, legend(segmenter.classes, lines[0].shape[1])])
+    places = chosen(scores, count, worst)
+    lines = [line(held_out[i], answers[i], segmenter.classes, scores[i]) for i in places]
+    seen = ids_in([answers[i] for i in places] + [held_out[i]["labels"] for i in places])
+    return np.concatenate([*lines, legend(segmenter.classes, lines[0].shape[1], seen)])
+
+
+def frames_of(classes: Sequence[str], cache: Path | None) -> list[Sample]:
+    """The held-out frames with the labels that the model knows; with MFNet's if with none."""
+    taxonomy = next((t.name for t in TAXONOMIES.values() if t.classes == tuple(classes)), "mfnet")
+    choice = replace(PRESETS["small"].val, root=cache, taxonomy=taxonomy)
+    return list(open_frames(choice, truth="labels"))
+
+
+def ids_in(maps: Sequence[Any]) -> list[int]:
+    """Classes that any of these label maps has, rising; 255 is none."""
+    found = np.unique(np.concatenate([np.unique(labels) for labels in maps]))
+    return [int(i) for i in found if i != IGNORE_INDEX]
 
 
 def real_pictures(segmenter: Segmenter, root: Path, out: Path, count: int) -> None:
@@ -121,12 +138,13 @@ def real_pictures(segmenter: Segmenter, root: Path, out: Path, count: int) -> No
         for index in np.linspace(0, len(data) - 1, count).astype(int):
             sample = data[int(index)]
             rgb, grey = colour_and_grey(sample)
-            cells = [rgb, grey]
-            for inputs in INPUTS:
-                labels = segmenter.labels(pair_of(sample).only(inputs))
-                cells.append(tinted(rgb if inputs == "rgb" else grey, labels, segmenter.classes))
-            whole = np.concatenate(cells, axis=1)
-            below = legend(segmenter.classes, whole.shape[1])
+            answers = {name: segmenter.labels(pair_of(sample).only(name)) for name in INPUTS}
+            cells = [
+                tinted(rgb if name == "rgb" else grey, labels, segmenter.classes)
+                for name, labels in answers.items()
+            ]
+            whole = np.concatenate([rgb, grey, *cells], axis=1)
+            below = legend(segmenter.classes, whole.shape[1], ids_in(list(answers.values())))
             cv2.imwrite(
                 str(out / f"{source}_{index:03d}.png"), np.concatenate([whole, below])[..., ::-1]
             )

@@ -6,8 +6,8 @@
 MFNet's nine classes on 100 frames of `val` worlds, day and night; mean IoU, %, under three
 conventions. Each folder in --weights holds a run of another seed: rows then show the mean and the
 range. The probe reads the last grid of the frozen `anythermal_small` (of both pictures side by
-side), the U-Net reads pixels; both learn from the 800 frames that SARTM learned from, with
-cross-entropy, mirrored, once for each kind of input.
+side), the U-Net reads pixels; both learn MFNet's classes from the 800 frames that SARTM learned
+finer ones from, with cross-entropy, mirrored, once for each kind of input.
 """
 
 from __future__ import annotations
@@ -156,10 +156,10 @@ def markdown(table: Table) -> str:
 
 
 def frames(cache: Path | None) -> tuple[LabelledFrames, LabelledFrames]:
-    """What the preset `small` of SARTM learns from, and what it is scored on."""
+    """What the preset `small` of SARTM learns from and is scored on, both with MFNet's names."""
     config = PRESETS["small"]
     train, val = (
-        open_frames(replace(choice, root=cache), truth="labels")
+        open_frames(replace(choice, root=cache, taxonomy=config.val.taxonomy), truth="labels")
         for choice in (config.train, config.val)
     )
     return train, val

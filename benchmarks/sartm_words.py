@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import machine
-from benchmarks.rows import kept_rows, mean_and_range
+from benchmarks.rows import kept_rows, seeds_table
 
 from thermoscope.core.sample import Sample
 from thermoscope.engine.evaluate_segmentation import evaluate_segmentation, pair_of
@@ -124,14 +124,9 @@ def rows_of(
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Markdown: mean and range over the seeds."""
-    lines = [f"| network | seeds | {' | '.join(COLUMNS.values())} |", "|---" * 5 + "|"]
-    for name in dict.fromkeys(row["row"] for row in rows):
-        found = [row["scores"] for row in rows if row["row"] == name]
-        cells = [
-            mean_and_range([s[key] for s in found]) if key in found[0] else "-" for key in COLUMNS
-        ]
-        lines.append(f"| {name} | {len(found)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    names = dict.fromkeys(row["row"] for row in rows)
+    found = {name: [row["scores"] for row in rows if row["row"] == name] for name in names}
+    return seeds_table(found, COLUMNS, of="network")
 
 
 def main(words: Sequence[str] | None = None) -> int:

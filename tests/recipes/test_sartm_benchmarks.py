@@ -160,3 +160,6 @@ def test_a_line_shows_colour_thermal_answer_and_truth():
     plain = np.full((24, 30, 3), 7, np.uint8)
     np.testing.assert_array_equal(sartm_overlays.tinted(plain, unknown, ("a",)), plain)
     assert sartm_overlays.legend(("ground", "thing"), 120).shape == (24, 120, 3)
+    many = tuple(f"class {i}" for i in range(30))
+    assert sartm_overlays.legend(many, 900, range(10)).shape == (2 * 24, 900, 3)
+    assert sartm_overlays.ids_in([labels, unknown, np.full((1, 2, 2), 7)]) == [0, 1, 7]

@@ -153,42 +153,12 @@ PRESETS: dict[str, StereoConfig] = {
     "fast": StereoConfig(
         first="fast_first", data=_MANY_PLACES, loop=replace(_FAST, steps=7500, learning_rate=2e-3)
     ),
-    "base": StereoConfig(
-        size="base",
-        loop=LoopConfig(
-            steps=2500,
-            batch_size=4,
-            learning_rate=3e-3,
-            weight_decay=0.01,
-            warmup_steps=200,
-            precision="bf16-mixed",
-            log_every=50,
-        ),
-    ),
+    "base": StereoConfig(size="base", loop=replace(_FAST, steps=2500)),
     "teacher": StereoConfig(
         size="accurate",
-        loop=LoopConfig(
-            steps=20_000,
-            batch_size=8,
-            learning_rate=5e-4,
-            weight_decay=0.01,
-            warmup_steps=500,
-            precision="bf16-mixed",
-            log_every=50,
-        ),
+        loop=replace(_FAST, steps=20_000, batch_size=8, learning_rate=5e-4, warmup_steps=500),
     ),
-    "sparse": StereoConfig(
-        truth="sparse",
-        loop=LoopConfig(
-            steps=4000,
-            batch_size=8,
-            learning_rate=3e-3,
-            weight_decay=0.01,
-            warmup_steps=200,
-            precision="bf16-mixed",
-            log_every=50,
-        ),
-    ),
+    "sparse": StereoConfig(truth="sparse", loop=replace(_FAST, steps=4000, batch_size=8)),
     "tiny": StereoConfig(
         size="tiny",
         max_disparity_px=32,
