@@ -8,7 +8,9 @@ same time, and the first line says so. Batch 1, random pictures, the graph that 
 export`` writes, median after warm-up, all cores; the machine must be idle. Sizes are WIDTHxHEIGHT
 of the network's input, rounded down to multiples that it takes. FLOPs count convolutions and
 products of matrices (two for each multiplication with addition); the share is theirs over the time
-of OpenVINO bf16, against what a product of 2048 x 2048 bf16 matrices reaches in torch here.
+of OpenVINO bf16, against what a product of 2048 x 2048 bf16 matrices reaches in torch here. A
+second table has whole answers: `predict` on a 640x480 frame, from counts to classes, at the length
+that the network was trained at.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -33,6 +36,7 @@ from benchmarks.anythermal_speed import median_ms, peak_gflops
 
 from thermoscope.cli.inputs import size_from_text
 from thermoscope.core.weights import list_weights
+from thermoscope.engine.dense_runtime import run_in
 from thermoscope.engine.export import quiet_tracing
 from thermoscope.engine.export_packages import openvino_package
 from thermoscope.engine.export_plans import plan_for
@@ -89,10 +93,30 @@ def row_of(
     return row
 
 
+def whole_answers(network: Sartm, inputs: Inputs, runs: int) -> dict[str, Any]:
+    """`predict` in torch and in OpenVINO."""
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 255, (480, 640, 3)).astype(np.uint8) if "rgb" in inputs else None
+    thermal = rng.integers(7000, 9000, (480, 640)).astype(np.uint16)
+    row: dict[str, Any] = {"inputs": inputs, "longest px": network.longest_px}
+    for runtime in ("torch", "openvino"):
+        run_in(network, runtime)
+        row[runtime] = round(median_ms(lambda: network.predict(rgb, thermal), runs), 1)
+    run_in(network, "torch")
+    return row
+
+
 def rounded(size: tuple[int, int], multiple_px: int) -> tuple[int, int]:
     """Height and width that the network takes, not larger than asked for unless too small."""
     height, width = (max(1, side // multiple_px) * multiple_px for side in size)
     return height, width
+
+
+def print_row(row: dict[str, Any], *, first: bool) -> None:
+    """A line of a Markdown table, below its head if it is the first."""
+    if first:
+        print("| " + " | ".join(row) + " |\n|" + "---|" * len(row))
+    print("| " + " | ".join(map(str, row.values())) + " |", flush=True)
 
 
 def main() -> None:
@@ -117,12 +141,17 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for name, size in itertools.product(wanted, sizes):
         row = row_of(network, name, size, chosen.runs, peak)
-        if not rows:
-            print("| " + " | ".join(row) + " |\n|" + "---|" * len(row))
-        print("| " + " | ".join(map(str, row.values())) + " |", flush=True)
+        print_row(row, first=not rows)
         rows.append(row)
+    answers: list[dict[str, Any]] = []
+    print("\npredict, a frame of 640x480:\n")
+    for name in wanted:
+        row = whole_answers(network, name, chosen.runs)
+        print_row(row, first=not answers)
+        answers.append(row)
     if chosen.out:
         found = {"model": chosen.model, "trained": trained, "peak_gflops": peak, "rows": rows}
+        found["predict"] = answers
         chosen.out.write_text(json.dumps(found, indent=1) + "\n")
 
 

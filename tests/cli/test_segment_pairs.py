@@ -88,6 +88,16 @@ def test_pairs_of_two_folders(views, weights, capsys):
         assert picture.size[0] > 2 * picture.size[1]  # both views and a legend
 
 
+def test_openvino_gives_nearly_the_classes_of_torch(views, weights):
+    found = {}
+    for runtime in ("torch", "openvino"):
+        out = views / runtime
+        words = ["--rgb", views / "rgb/v1.png", "--thermal", views / "thermal/v1.tiff", "--plain"]
+        assert run(*words, "--runtime", runtime, "--out", out, weights=weights) == 0
+        found[runtime] = np.asarray(Image.open(out / "v1_labels.png"))
+    assert (found["torch"] == found["openvino"]).mean() > 0.95  # bf16 where the processor has it
+
+
 def test_segments_tell_area_and_temperature(views, weights):
     out = views / "out"
     thermal = views / "thermal/v0.tiff"

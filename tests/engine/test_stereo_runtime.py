@@ -11,13 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from thermoscope.core.errors import ConfigError, MissingDependencyError, ShapeError
-from thermoscope.engine.stereo_runtime import (
-    KEPT_SIZES,
-    CompiledStereo,
-    best_precision,
-    compiled_pair,
-    in_runtime,
-)
+from thermoscope.engine.openvino_runtime import KEPT_SIZES, best_precision
+from thermoscope.engine.stereo_runtime import CompiledStereo, compiled_pair, in_runtime
 from thermoscope.models.thermostereort import ThermoStereoRT, thermostereort_tiny
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -42,6 +42,9 @@ class Arguments:
     """Folder with weights of your own; the bundled ones if not given."""
     longest_px: int | None = None
     """Scale longer frames down to this for the network; the model's own length if not given."""
+    runtime: Literal["auto", "torch", "openvino"] = "torch"
+    """openvino takes seconds to start, again for each new size of frame (the last four are kept),
+    and then answers two to three times as fast; auto: where it is installed."""
     size: str | None = None
     """WIDTHxHEIGHT of headerless raw files."""
     plain: bool = False
@@ -59,6 +62,10 @@ def main(words: Sequence[str]) -> int:
     model = load_model(arguments.model, folder=arguments.weights)
     if not isinstance(model, ThermalDepth):
         raise ConfigError(f"{arguments.model!r} does not give depth. Choose another --model.")
+    if arguments.runtime != "torch":
+        from thermoscope.engine.dense_runtime import run_in
+
+        run_in(model, arguments.runtime)
     unit = "m" if model.metric else "relative"
     written: set[Path] = set()
     rows: list[dict[str, Any]] = []

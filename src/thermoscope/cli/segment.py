@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -54,6 +54,9 @@ class Arguments:
     """Folder with weights of your own; the bundled ones if not given."""
     longest_px: int | None = None
     """Scale longer frames down to this for the network; the model's own length if not given."""
+    runtime: Literal["auto", "torch", "openvino"] = "torch"
+    """openvino takes seconds to start, again for each new size of frame (the last four are kept),
+    and then answers two to three times as fast; auto: where it is installed."""
     size: str | None = None
     """WIDTHxHEIGHT of headerless raw files."""
     plain: bool = False
@@ -135,8 +138,13 @@ def _segmenter(arguments: Arguments) -> Segmenter:
     names = [word.strip() for word in (arguments.classes or "").split(",") if word.strip()]
     if len(set(names)) != len(names):
         raise ConfigError(f"--classes names a class twice: {arguments.classes}.")
+    model = load_model(name, folder=arguments.weights)
+    if arguments.runtime != "torch":
+        from thermoscope.engine.dense_runtime import run_in
+
+        run_in(model, arguments.runtime)
     return segmenter_of(
-        load_model(name, folder=arguments.weights),
+        model,
         longest_px=arguments.longest_px,
         names=tuple(names),
         name=name,

@@ -37,6 +37,7 @@ __all__ = [
     "FixedBackbone",
     "FixedHiera",
     "PlaceGraph",
+    "SceneAnswer",
     "SceneGraph",
 ]
 
@@ -232,17 +233,29 @@ class SceneGraph(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor | None = None) -> Tensor:
         """(B, K, H, W) of one picture or two, (B, 3, H, W) each."""
+        maps, _ = self.maps(first, second)
+        return functional.interpolate(maps, size=self.size_px, mode="bilinear", align_corners=False)
+
+    def maps(self, first: Tensor, second: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(B, K, H / 4, W / 4) logits and (B, D, H / 4, W / 4) dense features."""
         given = (first,) if second is None else (first, second)
         images = dict(zip(self.modalities, given, strict=True))
         tokens = {name: self.trunks[name](image) for name, image in images.items()}
-        maps = self._logits(self.network.pyramids(images, tokens))
-        return functional.interpolate(maps, size=self.size_px, mode="bilinear", align_corners=False)
-
-    def _logits(self, pyramids: dict[str, list[Tensor]]) -> Tensor:
-        """(B, K, H / 4, W / 4)."""
+        pyramids = self.network.pyramids(images, tokens)
         network = self.network
         if network.answer == "mean" and len(pyramids) == 2:
             found = network.read(pyramids, head=network.head)
-            return (found["rgb"].logits(network.head) + found["thermal"].logits(network.head)) / 2
+            logits = [found[name].logits(network.head) for name in ("rgb", "thermal")]
+            return (logits[0] + logits[1]) / 2, found[FUSED].dense
         fused = network.read(pyramids, head=network.head, only=FUSED)[FUSED]
-        return fused.logits(network.head)
+        return fused.logits(network.head), fused.dense
+
+
+class SceneAnswer(SceneGraph):
+    """What `Sartm.predict` starts from: logits, and dense features for words; as `SceneGraph`."""
+
+    def forward(  # type: ignore[override]  # two answers in place of one
+        self, first: Tensor, second: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(B, K, H / 4, W / 4) and (B, D, H / 4, W / 4)."""
+        return self.maps(first, second)

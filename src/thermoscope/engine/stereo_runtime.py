@@ -8,37 +8,27 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from thermoscope.core.errors import ConfigError, MissingDependencyError
-from thermoscope.engine.export import quiet_tracing
 from thermoscope.engine.export_packages import openvino_package
+from thermoscope.engine.openvino_runtime import (
+    KEPT_SIZES,
+    PURPOSE,
+    Precision,
+    Runtime,
+    chosen,
+    compiled,
+)
 from thermoscope.models.thermostereort import SIZE_MULTIPLE_PX, ThermoStereoRT
 
-__all__ = ["CompiledStereo", "Precision", "Runtime", "compiled_pair", "in_runtime"]
-
-Runtime = Literal["auto", "torch", "openvino"]
-Precision = Literal["auto", "f32", "bf16"]
-KEPT_SIZES = 4  # compiled networks; a folder of many sizes must not fill the memory
-PURPOSE = "running a network in OpenVINO"
+__all__ = ["CompiledStereo", "compiled_pair", "in_runtime"]
 
 PairCall = Callable[[NDArray[np.float32], NDArray[np.float32]], list[NDArray[np.float32]]]
-
-
-def best_precision() -> str:
-    """``"bf16"`` where the processor has it, else ``"f32"``.
-
-    Raises:
-        MissingDependencyError: openvino is not installed.
-    """
-    openvino = openvino_package(purpose=PURPOSE)
-    abilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bf16" if "BF16" in abilities else "f32"
 
 
 def compiled_pair(
@@ -60,22 +50,9 @@ def compiled_pair(
         MissingDependencyError: openvino is not installed.
         ConfigError: Unknown precision.
     """
-    if precision not in get_args(Precision):
-        raise ConfigError(f"precision is {', '.join(get_args(Precision))}, got {precision!r}.")
-    openvino = openvino_package(purpose=PURPOSE)
-    hint = best_precision() if precision == "auto" else precision
     views = (torch.zeros(1, 1, height, width), torch.zeros(1, 1, height, width))
-    with quiet_tracing(), torch.inference_mode(mode=False), torch.no_grad():
-        graph = openvino.convert_model(torch.export.export(network, views))
-    graph.reshape({graph.input(index): list(view.shape) for index, view in enumerate(views)})
-    settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-    request = openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
-
-    def call(left: NDArray[np.float32], right: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        answers = request.infer([left, right])
-        return [np.array(answers[index], dtype=np.float32) for index in range(2)]
-
-    return call
+    call = compiled(network, views, precision=precision)
+    return lambda left, right: call((left, right))
 
 
 class CompiledStereo(ThermoStereoRT):
@@ -149,13 +126,4 @@ def in_runtime(network: ThermoStereoRT, runtime: Runtime) -> ThermoStereoRT:
         MissingDependencyError: ``"openvino"`` is asked for and not installed.
         ConfigError: Unknown runtime.
     """
-    if runtime not in get_args(Runtime):
-        raise ConfigError(f"runtime is {', '.join(get_args(Runtime))}, got {runtime!r}.")
-    if runtime == "torch":
-        return network
-    try:
-        return CompiledStereo(network)
-    except MissingDependencyError:
-        if runtime == "openvino":
-            raise
-        return network
+    return chosen(runtime, network, lambda: CompiledStereo(network))

@@ -208,6 +208,7 @@ class DenseModel(nn.Module):
 
     Attributes:
         card: Where the head's weights came from, None for a fresh head.
+        runner: Answers `predict` in place of the layers here; None = the layers do.
 
     Raises:
         ConfigError: A number of layers that the head does not take.
@@ -230,6 +231,7 @@ class DenseModel(nn.Module):
             raise ConfigError(f"this head takes {head.grids} layers, got {list(self.layers)}.")
         self.head = head
         self.card: WeightsCard | None = None
+        self.runner: Callable[[Tensor], Tensor] | None = None
         self._frozen = (backbone.eval().requires_grad_(requires_grad=False),)
 
     @property
@@ -305,7 +307,7 @@ class DenseModel(nn.Module):
         self.eval()
         try:
             with torch.inference_mode():
-                answer: Tensor = self(prepared.images.to(device))
+                answer: Tensor = (self.runner or self)(prepared.images.to(device))
                 return prepared.restore(answer.float().cpu())
         finally:
             self.train(was_training)

@@ -20,7 +20,7 @@ Source: Xing et al., Segment Any RGB-Thermal Model with Language-aided Distillat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -173,6 +173,8 @@ class Sartm(nn.Module):
         classes: Names.
         prototypes: Slow average of class features, part of the state.
         card: Where the weights came from, None for fresh ones.
+        runner: Gives `predict` logits and dense features in place of the layers here; None = the
+            layers do.
 
     Raises:
         ConfigError: No class, a name twice, or a setting out of range.
@@ -212,6 +214,7 @@ class Sartm(nn.Module):
         self.head, self.answer, self.longest_px = head, answer, longest_px
         self.text_encoder = text_encoder
         self.card: WeightsCard | None = None
+        self.runner: Callable[[Mapping[Modality, Tensor]], tuple[Tensor, Tensor]] | None = None
         widths, count = encoder.widths, len(self.classes)
         self.encoder = encoder
         self.fusion = PyramidFusion(widths, heads=fusion_heads)
@@ -468,7 +471,10 @@ class Sartm(nn.Module):
         try:
             with torch.inference_mode():
                 found: Tensor
-                if table is None and self.answer == "mean":
+                if self.runner is not None:
+                    found, dense = self.runner(images)
+                    found = found if table is None else self.text_logits(dense, table)
+                elif table is None and self.answer == "mean":
                     found = self(**images)[FUSED]
                 elif table is None:
                     maps = self.read(self.pyramids(images), head=self.head, only=FUSED)[FUSED]
