@@ -290,4 +290,4 @@ def test_eval_of_boxes(tmp_path, weights, capsys):
 def test_without_weights_the_verb_says_how_to_make_them(views, tmp_path, capsys):
     words = ["--thermal", views / "thermal/v0.tiff", "--out", tmp_path / "out"]
     assert main(["segment", *map(str, words), "--weights", str(tmp_path)]) == 2
-    assert "thermoscope train sartm --preset small" in capsys.readouterr().err
+    assert "thermoscope train sartm --preset fine" in capsys.readouterr().err

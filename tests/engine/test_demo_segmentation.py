@@ -28,4 +28,4 @@ def test_without_weights_it_says_how_to_make_them(monkeypatch):
         monkeypatch.setattr("thermoscope.engine.demo_segmentation.NAME", "none_such")
     ((title, parts),) = pair_section([])
     assert "night" in title
-    assert "thermoscope train sartm --preset small" in parts[0].markup
+    assert "thermoscope train sartm --preset fine" in parts[0].markup

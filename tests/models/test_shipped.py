@@ -21,7 +21,8 @@ NON_COMMERCIAL = {"llvip", "ms2"}
 
 def test_the_documented_ones_are_there():
     heads = {f"anythermal_small.{head}" for head in ("depth", "place", "segmentation")}
-    assert {"anythermal_small", "sartm_small", "thermostereort_fast"} | heads <= set(NAMES)
+    sartm = {"sartm_small", "sartm_small.fine"}
+    assert {"anythermal_small", "thermostereort_fast"} | sartm | heads <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,10 +64,11 @@ def test_every_kind_of_real_frame_goes_through_the_heads(real_data):
 
 
 @pytest.mark.real
-def test_what_is_called_a_person_by_night_is_warm(real_data):
+@pytest.mark.parametrize("name", ["sartm_small", "sartm_small.fine"])
+def test_what_is_called_a_person_by_night_is_warm(name, real_data):
     pairs = load_pairs(PairSource("msrs", real_data, split="val"))
     night = [pair for pair in pairs if pair.name.endswith("N")][::3]
-    model = load_model("sartm_small")
+    model = load_model(name)
     person = model.classes.index("person")
 
     def warmth(*frames):
@@ -81,7 +83,25 @@ def test_what_is_called_a_person_by_night_is_warm(real_data):
         return np.concatenate(found).mean()
 
     both, thermal, rgb = warmth("rgb", "thermal"), warmth("thermal"), warmth("rgb")
-    assert min(both, thermal) > rgb > 1  # a random choice of pixels: about 0
+    assert min(both, thermal) > 3 > rgb > 0.5  # a random choice of pixels: about 0
+
+
+@pytest.mark.real
+def test_the_sky_is_above_and_the_road_below_whichever_picture_is_shown(real_data):
+    pairs = load_pairs(PairSource("msrs", real_data, split="val"))
+    day = [pair for pair in pairs if pair.name.endswith("D")][::4]
+    model = load_model("sartm_small.fine")
+    road, sky = (model.classes.index(name) for name in ("road", "sky"))
+    for bands in (BANDS, BANDS[:1], BANDS[1:]):
+        heights: dict[int, list[float]] = {road: [], sky: []}
+        for pair in day:
+            shown = (getattr(pair, band) if band in bands else None for band in BANDS)
+            labels = model.predict(*shown).labels
+            for index, found in heights.items():
+                rows = np.nonzero(labels == index)[0]
+                found += (1 - rows / labels.shape[0]).tolist()
+        assert len(heights[road]) > 0.15 * len(day) * labels.size
+        assert np.mean(heights[road]) < 0.4 < 0.6 < np.mean(heights[sky])
 
 
 @pytest.mark.real

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Arguments", "main"]
 
-THERMAL_MODEL, PAIR_MODEL = "anythermal_small.segmentation", "sartm_small"
+THERMAL_MODEL, PAIR_MODEL = "anythermal_small.segmentation", "sartm_small.fine"
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Arguments:
     out: Path = tyro.MISSING
     """Folder to write into."""
     model: str | None = None
-    """Name of the weights; anythermal_small.segmentation for thermal files, and sartm_small for
-    --rgb and --thermal, if not given."""
+    """Name of the weights; anythermal_small.segmentation for thermal files, and sartm_small.fine
+    for --rgb and --thermal, if not given."""
     classes: str | None = None
     """Class names to choose from, comma-separated, for models that read names."""
     weights: Path | None = None
@@ -131,7 +131,7 @@ def _segmenter(arguments: Arguments) -> Segmenter:
     name = arguments.model or (PAIR_MODEL if arguments.pairs else THERMAL_MODEL)
     if name == PAIR_MODEL and name not in list_weights(arguments.weights):
         raise ConfigError(
-            f"{name} has no weights here. Train them (thermoscope train sartm --preset small "
+            f"{name} has no weights here. Train them (thermoscope train sartm --preset fine "
             "--out runs/sartm) and give --weights runs/sartm, or segment the thermal files alone: "
             "thermoscope segment FILE --out DIR."
         )

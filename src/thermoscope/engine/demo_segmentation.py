@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["pair_parts", "pair_section"]
 
-NAME = "sartm_small"
-TAXONOMY = "mfnet"
+NAME = "sartm_small.fine"
+TAXONOMY = "fine"
 WORDS = {"rgb_thermal": "both", "rgb": "colour alone", "thermal": "thermal alone"}
 
 
@@ -38,7 +38,7 @@ def pair_section(frames: Sequence[DemoFrame]) -> Iterator[Section]:
     if NAME not in list_weights():
         text = (
             f"The weights {NAME} are not in this installation. Make them with: thermoscope train "
-            "sartm --preset small --out runs/sartm"
+            "sartm --preset fine --out runs/sartm"
         )
         yield title, [page.notice(text, "warning")]
         return

@@ -3,9 +3,10 @@
     thermoscope train sartm --preset small --out runs/sartm
 
 Presets: ``paper`` is the paper's (SAM2 Hiera base+, LoRA of rank 16, all weights 1, PST900);
-``small`` is ours, on the bundled backbone and rendered scenes; ``adapted`` goes on with real pairs
-without labels (`thermoscope.recipes.sartm_adapt`); ``cached`` keeps the features of the frozen
-backbone, to compare settings quickly; ``tiny`` runs in seconds. What is NOT here: the network
+``small`` is ours, on the bundled backbone and rendered scenes with MFNet's classes; ``adapted``
+goes on with real pairs without labels (`thermoscope.recipes.sartm_adapt`); ``fine`` does so with a
+name for everything in a scene; ``cached`` keeps the features of the frozen backbone, to compare
+settings quickly; ``tiny`` runs in seconds. What is NOT here: the network
 (`thermoscope.models.sartm`), losses (`thermoscope.recipes.sartm_task`) and training pairs
 (`thermoscope.recipes.sartm_frames`).
 
@@ -152,8 +153,7 @@ CLASS_BOUND = ("prototypes.", "fpn.classify.", "decoder.class_tokens", "decoder.
 _TINY_SCENES = FrameChoice(
     count=4, preset="tiny", environments=("indoor",), taxonomy="fine", colour=True
 )
-_SMALL = SartmConfig(  # names for everything in a scene; MFNet calls them by its own in `val`
-    train=FrameChoice(count=800, taxonomy="fine", colour=True),
+_SMALL = SartmConfig(
     loop=LoopConfig(
         steps=1200,
         batch_size=8,
@@ -163,11 +163,16 @@ _SMALL = SartmConfig(  # names for everything in a scene; MFNet calls them by it
         precision="bf16-mixed",
     ),
 )
+_REAL = AdaptConfig(steps=300, pairs=(PairSource("msrs"), PairSource("roadscene")))
 PRESETS: dict[str, SartmConfig] = {
     "small": _SMALL,
-    "adapted": replace(
+    "adapted": replace(_SMALL, adapt=_REAL),
+    "fine": replace(
         _SMALL,
-        adapt=AdaptConfig(steps=300, pairs=(PairSource("msrs"), PairSource("roadscene"))),
+        tag="fine",
+        train=replace(_SMALL.train, taxonomy="fine"),
+        val=replace(_SMALL.val, taxonomy="fine"),
+        adapt=_REAL,
     ),
     "cached": SartmConfig(  # a step costs as much as the heads: for comparing many settings
         size_px=(240, 320),
