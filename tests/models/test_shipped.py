@@ -97,9 +97,9 @@ def test_the_sky_is_above_and_the_road_below_whichever_picture_is_shown(real_dat
         for pair in day:
             shown = (getattr(pair, band) if band in bands else None for band in BANDS)
             labels = model.predict(*shown).labels
-            for index, found in heights.items():
+            for index in heights:
                 rows = np.nonzero(labels == index)[0]
-                found += (1 - rows / labels.shape[0]).tolist()
+                heights[index] += (1 - rows / labels.shape[0]).tolist()
         assert len(heights[road]) > 0.15 * len(day) * labels.size
         assert np.mean(heights[road]) < 0.4 < 0.6 < np.mean(heights[sky])
 
