@@ -52,21 +52,15 @@ METHODS = ("threshold", "linear probe", "small U-Net", "SARTM, fresh", "SARTM fr
 
 
 def sartm_config(count: int, seed: int, steps: int, start: str, root: Path) -> SartmConfig:
-    """The preset for kept features, on thermal frames alone."""
-    base = PRESETS["cached"]
-    choice = FrameChoice(data=DATA, root=root)
+    """The preset of these masks, with some of the labels."""
+    base = PRESETS["udder"]
     return replace(
         base,
-        tag="udder",
-        inputs="thermal",
         start=start,
-        train=choice,
-        val=replace(choice, split="val"),
+        train=replace(base.train, root=root),
+        val=replace(base.val, root=root),
         draw=count,
         score=False,
-        text_encoder="",
-        size_px=SIZE_PX,
-        crop_px=SIZE_PX,
         loop=replace(base.loop, steps=steps, seed=seed, warmup_steps=steps // 10),
     )
 

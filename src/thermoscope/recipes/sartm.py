@@ -6,7 +6,8 @@ Presets: ``paper`` is the paper's (SAM2 Hiera base+, LoRA of rank 16, all weight
 ``small`` is ours, on the bundled backbone and rendered scenes with MFNet's classes; ``adapted``
 goes on with real pairs without labels (`thermoscope.recipes.sartm_adapt`); ``fine`` does so with a
 name for everything in a scene; ``cached`` keeps the features of the frozen backbone, to compare
-settings quickly; ``tiny`` runs in seconds. What is NOT here: the network
+settings quickly; ``udder`` does so with thermal frames and real masks of buffaloes' udders;
+``tiny`` runs in seconds. What is NOT here: the network
 (`thermoscope.models.sartm`), losses (`thermoscope.recipes.sartm_task`) and training pairs
 (`thermoscope.recipes.sartm_frames`).
 
@@ -163,6 +164,21 @@ _SMALL = SartmConfig(
         precision="bf16-mixed",
     ),
 )
+_CACHED = SartmConfig(  # a step costs as much as the heads: for comparing many settings
+    size_px=(240, 320),
+    keep_features=True,
+    augmentation=PairAugmentation(
+        scale=(1.0, 1.0),
+        colour=0,
+        blur=0,
+        dark=0,
+        thermal=Augmentation(brightness=0, contrast=0, gamma=0),
+    ),
+    loop=LoopConfig(
+        steps=600, batch_size=8, learning_rate=1e-3, weight_decay=0.01, precision="bf16-mixed"
+    ),
+)
+_UDDER = FrameChoice(data="buffalo_udder", root=Path("data"))
 _REAL = AdaptConfig(steps=300, pairs=(PairSource("msrs"), PairSource("roadscene")))
 PRESETS: dict[str, SartmConfig] = {
     "small": _SMALL,
@@ -174,19 +190,15 @@ PRESETS: dict[str, SartmConfig] = {
         val=replace(_SMALL.val, taxonomy="fine"),
         adapt=_REAL,
     ),
-    "cached": SartmConfig(  # a step costs as much as the heads: for comparing many settings
-        size_px=(240, 320),
-        keep_features=True,
-        augmentation=PairAugmentation(
-            scale=(1.0, 1.0),
-            colour=0,
-            blur=0,
-            dark=0,
-            thermal=Augmentation(brightness=0, contrast=0, gamma=0),
-        ),
-        loop=LoopConfig(
-            steps=600, batch_size=8, learning_rate=1e-3, weight_decay=0.01, precision="bf16-mixed"
-        ),
+    "cached": _CACHED,
+    "udder": replace(
+        _CACHED,
+        tag="udder",
+        inputs="thermal",
+        text_encoder="",
+        train=_UDDER,
+        val=replace(_UDDER, split="val"),
+        loop=replace(_CACHED.loop, steps=300, warmup_steps=30),
     ),
     "paper": SartmConfig(
         size="sartm_sam2_base_plus",
