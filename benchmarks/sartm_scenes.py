@@ -7,7 +7,7 @@ MFNet's nine classes on 100 frames of `val` worlds, day and night; mean IoU, %, 
 conventions. Each folder in --weights holds a run of another seed: rows then show the mean and the
 range. The probe reads the last grid of the frozen `anythermal_small` (of both pictures side by
 side), the U-Net reads pixels; both learn MFNet's classes from the 800 frames that SARTM learned
-finer ones from, with cross-entropy, mirrored, once for each kind of input.
+from, with cross-entropy, mirrored, once for each kind of input.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Arguments:
     """Scale longer frames down to this for the network; the model's own length if not given."""
     runtime: Literal["auto", "torch", "openvino"] = "torch"
     """openvino takes seconds to start, again for each new size of frame (the last four are kept),
-    and then answers two to three times as fast; auto: where it is installed."""
+    and then answers faster; auto: where it is installed."""
     size: str | None = None
     """WIDTHxHEIGHT of headerless raw files."""
     plain: bool = False
