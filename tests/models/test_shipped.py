@@ -6,6 +6,7 @@ import torch
 
 from thermoscope.core.weights import BUNDLED, find_weights, list_weights
 from thermoscope.data.base import READERS
+from thermoscope.engine.dense_runtime import run_in
 from thermoscope.engine.evaluate_segmentation import evaluate_segmentation
 from thermoscope.engine.labelled_frames import FrameChoice, open_frames
 from thermoscope.engine.stereo_baselines import Sgbm
@@ -104,6 +105,19 @@ def test_the_sky_is_above_and_the_road_below_whichever_picture_is_shown(real_dat
                 heights[index] += (1 - rows / labels.shape[0]).tolist()
         assert len(heights[road]) > 0.15 * len(day) * labels.size
         assert np.mean(heights[road]) < 0.4 < 0.6 < np.mean(heights[sky])
+
+
+@pytest.mark.real
+def test_openvino_says_of_real_frames_what_torch_says(real_data):
+    pytest.importorskip("openvino")
+    pair = load_pairs(PairSource("msrs", real_data, split="val"))[0]
+    classes, depth = load_model("sartm_small.fine"), load_model("anythermal_small.depth")
+    labels, metres = classes.predict(pair.rgb, pair.thermal).labels, depth.predict(pair.thermal)
+    for model in (classes, depth):
+        run_in(model, "openvino")
+    assert (classes.predict(pair.rgb, pair.thermal).labels == labels).mean() > 0.99
+    again = depth.predict(pair.thermal).depth
+    assert np.median(np.abs(again - metres.depth) / metres.depth) < 0.01
 
 
 @pytest.mark.real

@@ -150,7 +150,7 @@ class TrainingPlan:
         learning_rate: Of AdamW, falling to 0 along a cosine.
         seed: Of weights and order.
         mirrored: Mirror half of the pictures left to right.
-        half: Products in bfloat16; three times as fast where the processor has them.
+        half: Products in bfloat16, which is faster where the processor has them.
 
     Raises:
         ConfigError: A number that is not positive.

@@ -201,7 +201,8 @@ class PairFrames:
             )
         if any(pair.labels.shape != self.crop_px for pair in self.pairs):
             raise ConfigError(f"kept features are of whole pictures: all must be {self.crop_px}.")
-        self._marks = [_mark(self.model, pair) for pair in self.pairs]
+        trunk = _trunk_mark(self.model)
+        self._marks = [_mark(trunk, pair) for pair in self.pairs]
 
     def batch(self, step: int, rank: int, world_size: int, *, batch_size: int) -> Batch:
         """This process's share of the batch of `step`.
@@ -251,10 +252,19 @@ class PairFrames:
         return [int(n) for n in np.asarray(counts)[:classes]]
 
 
-def _mark(model: Sartm, pair: LabelledPair) -> str:
-    """Names what the trunk says of a pair; a random trunk's features are its own."""
-    encoder = model.encoder
-    found = hashlib.sha256((encoder.trunk_sha256 or str(id(encoder))).encode())
+def _trunk_mark(model: Sartm) -> bytes:
+    """Names the trunk: by its weights' hash, which a random one has not yet."""
+    if model.encoder.trunk_sha256:
+        return model.encoder.trunk_sha256.encode()
+    found = hashlib.sha256()
+    for value in model.encoder.trunk.state_dict().values():
+        found.update(value.cpu().contiguous().numpy().tobytes())
+    return found.digest()
+
+
+def _mark(trunk: bytes, pair: LabelledPair) -> str:
+    """Names what the trunk says of a pair."""
+    found = hashlib.sha256(trunk)
     for picture in (pair.rgb, pair.thermal):
         found.update(b"-" if picture is None else np.ascontiguousarray(picture).tobytes())
     return found.hexdigest()

@@ -143,7 +143,7 @@ _FAST = LoopConfig(
     precision="bf16-mixed",
     log_every=50,
 )
-_MANY_PLACES = StereoData(  # indoors a network learns its rooms by heart first: twice as many
+_MANY_PLACES = StereoData(  # most of the error is indoors: twice as many rooms
     scenes=2400,
     environments=("urban", "indoor", "offroad", "indoor", "aerial"),
     frames_per_scene=2,
