@@ -4,7 +4,8 @@
         [--seeds 0 1 2] [--steps 400] [--preset cached]
 
 Every arm trains the heads and the fusion of `sartm_small` on what the frozen trunk says of the same
-rendered pairs, which is kept, so that a step is cheap. Scores are mean IoU, %, over the classes
+rendered pairs, which is kept, so that a step is cheap; the last arm also changes the trunk, and
+computes it anew in each step. Scores are mean IoU, %, over the classes
 present, on rendered pairs of other worlds: both pictures, colour alone, thermal alone. The first
 arm runs with every seed, the others with the first. Finished arms are lines of OUT/arms.jsonl and
 not repeated.
@@ -48,6 +49,7 @@ def arms(base: SartmConfig) -> dict[str, SartmConfig]:
         ),
         "without the mask decoder's answer": replace(base, head="fpn"),
         "without the pyramid head's answer": replace(base, head="decoder"),
+        "with LoRA of rank 8 in the trunk": replace(base, lora_rank=8, keep_features=False),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -83,6 +83,8 @@ def test_rows_of_several_seeds_become_a_range():
 def test_each_arm_of_the_ablation_leaves_one_part_out():
     every = sartm_ablation.arms(PRESETS["cached"])
     whole = every.pop(sartm_ablation.WHOLE)
+    lora = every.pop("with LoRA of rank 8 in the trunk")
+    assert lora == replace(whole, lora_rank=8, keep_features=False)
     for config in every.values():
         changed = {
             f.name for f in fields(config) if getattr(config, f.name) != getattr(whole, f.name)

@@ -21,6 +21,7 @@ from thermoscope.recipes.thermostereort import (
     StereoConfig,
     StereoData,
     StereoTask,
+    _network,
     _stores,
     run,
 )
@@ -151,6 +152,17 @@ def test_a_run_goes_on_from_the_preset_that_is_trained_first(
         run(replace(few, first="fow"), tmp_path / "other")
     with pytest.raises(ConfigError, match="are two starts: choose one"):
         replace(few, first="few", start="thermostereort_fast")
+
+
+def test_the_base_network_starts_as_the_shipped_fast_one() -> None:
+    views = torch.rand(2, 1, 1, 48, 112)
+    network = _network(PRESETS["base"])
+    assert network.training
+    with torch.inference_mode():
+        found = network.eval()(*views)[0]
+        assert torch.allclose(found, load_model("thermostereort_fast")(*views)[0], atol=1e-4)
+    with pytest.raises(ConfigError, match="does not fit"):
+        _network(replace(TINY, start="thermostereort_fast"))
 
 
 def test_an_environment_named_twice_is_learned_twice_as_often_and_scored_once(

@@ -38,6 +38,7 @@ from thermoscope.layers.cost_volume import (
     sample_volume,
     unit_channels,
 )
+from thermoscope.layers.global_context import GlobalContext
 from thermoscope.layers.strip_attention import ChannelSpatialGate, StripAttention
 from thermoscope.layers.upsample import NEIGHBOURS, upsample_by_weights
 from thermoscope.models.stereo_result import (
@@ -159,6 +160,10 @@ class _Inverted(nn.Module):
             nn.BatchNorm2d(outputs),
         )
 
+    def silence(self) -> None:
+        """Makes the body answer 0, so that the block changes nothing; needs the shortcut."""
+        nn.init.zeros_(self.body[-1].weight)
+
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.body(x)
         return x + y if self.shortcut else y
@@ -222,6 +227,7 @@ class _Aggregation(nn.Module):
         blocks: Sequence[int],
         expansion: int,
         strips: Sequence[int],
+        context_blocks: int,
     ) -> None:
         super().__init__()
         a4, a8, a16 = widths
@@ -235,6 +241,7 @@ class _Aggregation(nn.Module):
         self.stage8 = _blocks(a8, blocks[1], expansion)
         self.down16 = _Inverted(a8, a16, stride=2, expansion=expansion)
         self.stage16 = _blocks(a16, blocks[2], expansion)
+        self.context = nn.Sequential(*(GlobalContext(a16) for _ in range(context_blocks)))
         self.up8 = _conv(a16, a8, 1)
         self.join8 = _Inverted(a8, a8, expansion=expansion)
         self.up4 = _conv(a8, a4, 1)
@@ -243,7 +250,7 @@ class _Aggregation(nn.Module):
     def forward(self, volume: Tensor, guides: Sequence[Tensor]) -> Tensor:
         v4 = self.stage4(self.gates[0](self.enter(volume), guides[0]))
         v8 = self.stage8(self.gates[1](self.down8(v4), guides[1]))
-        v16 = self.stage16(self.gates[2](self.down16(v8), guides[2]))
+        v16 = self.context(self.stage16(self.gates[2](self.down16(v8), guides[2])))
         v8 = self.join8(v8 + _doubled(self.up8(v16)))
         out: Tensor = self.join4(v4 + _doubled(self.up4(v8)))
         return out
@@ -339,6 +346,7 @@ class ThermoStereoRT(nn.Module):
         blocks: Residual blocks of the encoder at these.
         volume_widths: Channels of the aggregation at 1/4, 1/8, 1/16.
         volume_blocks: Blocks of the aggregation at these.
+        context_blocks: Blocks of global attention of the aggregation, at 1/16.
         expansion: Of the inverted residuals.
         match_width: Channels that are compared.
         groups: Correlations per disparity.
@@ -368,6 +376,7 @@ class ThermoStereoRT(nn.Module):
         blocks: Sequence[int] = (1, 1, 2),
         volume_widths: Sequence[int] = (32, 64, 96),
         volume_blocks: Sequence[int] = (1, 2, 4),
+        context_blocks: int = 0,
         expansion: int = 4,
         match_width: int = 32,
         groups: int = 2,
@@ -388,6 +397,7 @@ class ThermoStereoRT(nn.Module):
             "blocks": list(blocks),
             "volume_widths": list(volume_widths),
             "volume_blocks": list(volume_blocks),
+            "context_blocks": context_blocks,
             "expansion": expansion,
             "match_width": match_width,
             "groups": groups,
@@ -409,6 +419,7 @@ class ThermoStereoRT(nn.Module):
             blocks=volume_blocks,
             expansion=expansion,
             strips=strips,
+            context_blocks=context_blocks,
         )
         self.score = nn.Conv2d(volume_widths[0], self.bins, 3, padding=1)
         self.trust = nn.Parameter(torch.tensor(8.0))  # how far the bare correlation is believed
@@ -583,18 +594,20 @@ def thermostereort_fast(
 def thermostereort_base(
     *, min_disparity_px: int = 0, max_disparity_px: int = 96, attention: bool = True
 ) -> ThermoStereoRT:
-    """The default; arguments as `ThermoStereoRT`."""
+    """`thermostereort_fast` with more blocks and global attention; arguments as `ThermoStereoRT`.
+
+    All weights of `thermostereort_fast` fit into it, see `thermoscope.models.growth`.
+    """
     return ThermoStereoRT(
         min_disparity_px=min_disparity_px,
         max_disparity_px=max_disparity_px,
-        widths=(48, 64, 112),
-        blocks=(1, 2, 2),
-        volume_widths=(48, 80, 128),
-        volume_blocks=(2, 3, 4),
+        widths=(32, 48, 96),
+        blocks=(1, 3, 6),
+        volume_widths=(32, 64, 96),
+        volume_blocks=(3, 5, 8),
+        context_blocks=3,
         expansion=3,
-        match_width=48,
-        groups=4,
-        refine_width=48,
+        groups=2,
         attention=attention,
     )
 

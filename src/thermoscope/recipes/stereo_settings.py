@@ -74,7 +74,8 @@ class StereoConfig:
         min_disparity_px: See `ThermoStereoRT`.
         max_disparity_px: See `ThermoStereoRT`.
         attention: Whether the refinement has its gates.
-        start: Weights to start from, by name, in the bundled folder; None = random.
+        start: Weights to start from, by name, in the bundled folder; None = random. Those of a
+            network that is less deep are grown, see `thermoscope.models.growth`.
         first: Preset that is trained before, on its own pairs, in the folder ``first`` of the run;
             its network is the start. Empty = none.
         truth: ``"dense"``, or ``"sparse"`` = `sparse_share` of the pixels, along scan lines.
@@ -153,7 +154,12 @@ PRESETS: dict[str, StereoConfig] = {
     "fast": StereoConfig(
         first="fast_first", data=_MANY_PLACES, loop=replace(_FAST, steps=7500, learning_rate=2e-3)
     ),
-    "base": StereoConfig(size="base", loop=replace(_FAST, steps=2500)),
+    "base": StereoConfig(
+        size="base",
+        start="thermostereort_fast",
+        data=replace(_MANY_PLACES, scenes=4000),
+        loop=replace(_FAST, steps=5000, learning_rate=1.5e-3),
+    ),
     "teacher": StereoConfig(
         size="accurate",
         loop=replace(_FAST, steps=20_000, batch_size=8, learning_rate=5e-4, warmup_steps=500),

@@ -41,6 +41,7 @@ from thermoscope.losses.stereo import (
     stereo_losses,
 )
 from thermoscope.metrics.stereo import mean_stereo_scores, stereo_scores
+from thermoscope.models.growth import grow_into
 from thermoscope.models.load import load_model
 from thermoscope.models.stereo_teacher import StereoTeacher
 from thermoscope.models.thermostereort import (
@@ -263,14 +264,14 @@ def _trained_before(config: StereoConfig, out: Path) -> ThermoStereoRT:
 
 def _network(config: StereoConfig) -> ThermoStereoRT:
     torch.manual_seed(config.loop.seed)
-    if config.start is not None:
-        started: ThermoStereoRT = load_model(config.start)
-        return started.train()
-    return SIZES[config.size](
+    network = SIZES[config.size](
         min_disparity_px=config.min_disparity_px,
         max_disparity_px=config.max_disparity_px,
         attention=config.attention,
     )
+    if config.start is not None:
+        grow_into(network, load_model(config.start))
+    return network
 
 
 def _stores(config: StereoConfig, out: Path) -> tuple[list[StereoStore], StereoStore | None]:
