@@ -10,7 +10,6 @@ al., ICLR 2023 (positions from a convolution, so that any size is fine).
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
