@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks.flops import gflop_of
 
 from thermoscope.core.weights import list_weights
 from thermoscope.models.load import load_model
@@ -81,9 +84,7 @@ def rows_of(name: str, network: nn.Module, runs: int, peak: float) -> list[dict[
     for side in SIDES:
         images = torch.randn(1, 3, side, side)
         with torch.inference_mode():
-            with FlopCounterMode(display=False) as counter:
-                plain(images)
-            gflops = counter.get_total_flops() / 1e9
+            gflops = gflop_of(plain, [images])
             row: dict[str, Any] = {"network": name, "side_px": side, "GFLOP": round(gflops, 1)}
             row["torch f32"] = round(median_ms(lambda x=images: plain(x), runs), 1)
             with torch.autocast("cpu", torch.bfloat16):

@@ -28,11 +28,10 @@ from typing import Any, get_args
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal_speed import median_ms, peak_gflops
+from benchmarks.flops import gflop_of
 
 from thermoscope.cli.inputs import size_from_text
 from thermoscope.core.weights import list_weights
@@ -53,13 +52,6 @@ def network_of(name: str, weights: Path | None) -> tuple[Sartm, bool]:
         return load_model(name, folder=weights), True
     torch.manual_seed(0)
     return build_sartm(**SIZES[name], classes=TAXONOMIES["mfnet"].classes).eval(), False
-
-
-def gflop_of(graph: nn.Module, images: Sequence[Tensor]) -> float:
-    """Of one answer; attention as plain products, because its fused kernel is not counted."""
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        graph(*images)
-    return counter.get_total_flops() / 1e9
 
 
 def openvino_call(graph: nn.Module, images: Sequence[Tensor], precision: str) -> Callable[[], Any]:

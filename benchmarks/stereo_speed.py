@@ -31,9 +31,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks.flops import gflop_of
 from benchmarks.stereo_quality import real_pair
 
 from thermoscope.core.errors import MissingDependencyError
@@ -169,9 +169,7 @@ def measure(
     views = pair(size)
     rows = []
     with torch.inference_mode(False), torch.no_grad():
-        with FlopCounterMode(display=False) as counter:
-            network(*views)
-        gflops = counter.get_total_flops() / 1e9
+        gflops = gflop_of(network, views)
         for runtime, run in runtimes(network, views, compiled=compiled).items():
             median, p90 = timed(run, repeats)
             share = gflops / (median / 1e3) / peak
