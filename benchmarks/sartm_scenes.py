@@ -1,13 +1,15 @@
 """SARTM on rendered scenes it has not seen, beside a linear probe and a small U-Net.
 
     python -m benchmarks.sartm_scenes --cache FOLDER [--model sartm_small] [--weights FOLDER ...]
-        [--degrade all] [--probe-steps 1000] [--unet-steps 1000] [--json FILE]
+        [--degrade all] [--probe-steps 1000] [--unet-steps 1200] [--baselines-see rgb_thermal ...]
+        [--json FILE]
 
 MFNet's nine classes on 100 frames of `val` worlds, day and night; mean IoU, %, under three
 conventions. Each folder in --weights holds a run of another seed: rows then show the mean and the
 range. The probe reads the last grid of the frozen `anythermal_small` (of both pictures side by
-side), the U-Net reads pixels; both learn MFNet's classes from the 800 frames that SARTM learned
-from, with cross-entropy, mirrored, once for each kind of input.
+side) and learns with cross-entropy; the U-Net reads pixels and learns with cross-entropy and Dice,
+as SARTM does. Both learn MFNet's classes from the 800 frames that SARTM learned from, mirrored,
+once for each kind of input.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from thermoscope.engine.segmentation_baselines import (
     backbone_features,
 )
 from thermoscope.engine.segmenters import INPUTS, Inputs
+from thermoscope.losses.segmentation import SegmentationTerm
 from thermoscope.models.load import load_model
 from thermoscope.models.prepare import Modality, network_input
 from thermoscope.models.sartm import SceneSegmentation
@@ -49,6 +52,7 @@ from thermoscope.recipes.sartm import PRESETS
 
 BACKBONE = "anythermal_small"
 SIZE_PX = (256, 320)  # of the preset's frames
+UNET_TERMS: tuple[SegmentationTerm, ...] = ("dice", "cross_entropy")
 CONVENTIONS = ("present", "foreground", "strict")
 
 
@@ -121,13 +125,14 @@ def baselines(
     """Name and untrained baseline, for each kind of input."""
     features = backbone_features(load_model(BACKBONE))
     count = len(classes)
-    for inputs in INPUTS:
+    for inputs in given.baselines_see:
         if given.probe_steps:
             plan = TrainingPlan(given.probe_steps, learning_rate=5e-3)
             probe: Baseline = LinearProbe(count, features, plan)
             yield "linear probe", BaselineSegmenter(classes, inputs, probe, spec)
         if given.unet_steps:
-            unet = SmallUNet(count, plan=TrainingPlan(given.unet_steps, half=True))
+            plan = TrainingPlan(given.unet_steps, learning_rate=3e-3, half=True, terms=UNET_TERMS)
+            unet = SmallUNet(count, plan=plan)
             yield "small U-Net", BaselineSegmenter(classes, inputs, unet, spec)
 
 
@@ -175,7 +180,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, help="folder for rendered frames")
     parser.add_argument("--degrade", nargs="*", default=[], help="names of degradations, or all")
     parser.add_argument("--probe-steps", type=int, default=1000, help="0 = leave it out")
-    parser.add_argument("--unet-steps", type=int, default=1000, help="0 = leave it out")
+    parser.add_argument("--unet-steps", type=int, default=1200, help="0 = leave it out")
+    parser.add_argument("--baselines-see", nargs="+", default=INPUTS, choices=INPUTS)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(words)
     train, val = frames(given.cache)

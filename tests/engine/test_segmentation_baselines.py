@@ -66,8 +66,10 @@ def test_ignored_pixels_do_not_move_the_level():
     assert found.tolist() == [[0, 1, 0, 0, 0]]
 
 
-@pytest.mark.parametrize("half", [False, True])
-def test_a_small_unet_learns_shape_from_noise(half):
+@pytest.mark.parametrize(
+    ("half", "terms"), [(False, ("cross_entropy",)), (True, ("dice", "cross_entropy"))]
+)
+def test_a_small_unet_learns_shape_from_noise(half, terms):
     # Class 1 is where neighbours alternate: no threshold can tell.
     def striped(seed):
         rng = np.random.default_rng(seed)
@@ -79,7 +81,7 @@ def test_a_small_unet_learns_shape_from_noise(half):
         return image, truth
 
     images, labels = zip(*map(striped, range(4)), strict=True)
-    plan = TrainingPlan(steps=40, batch_size=4, learning_rate=1e-2, half=half)
+    plan = TrainingPlan(steps=40, batch_size=4, learning_rate=1e-2, half=half, terms=terms)
     unet = SmallUNet(2, width=4, plan=plan).fit(images, labels)
     image, truth = striped(99)
     assert iou(unet.predict(image), truth) > 0.9
@@ -136,3 +138,6 @@ def test_wrong_requests():
         SmallUNet(2).fit([images[0], images[1][:, 1:]], [labels[0], labels[1][1:]])
     with pytest.raises(ConfigError, match="steps must be positive, got 0"):
         TrainingPlan(steps=0)
+    images, labels = warm_squares(2)
+    with pytest.raises(ConfigError, match="needs a term"):
+        SmallUNet(2, width=2, plan=TrainingPlan(steps=1, terms=())).fit(images, labels)

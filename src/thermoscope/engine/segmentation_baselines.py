@@ -24,7 +24,7 @@ from torch.nn import functional
 from thermoscope.core.checks import check_positive, check_shape
 from thermoscope.core.errors import ConfigError, ShapeError
 from thermoscope.core.sample import IGNORE_INDEX
-from thermoscope.losses.segmentation import cross_entropy_loss
+from thermoscope.losses.segmentation import SegmentationTerm, segmentation_losses
 from thermoscope.models.anythermal import AnyThermal
 from thermoscope.models.prepare import IMAGENET_MEAN, IMAGENET_STD
 
@@ -151,6 +151,7 @@ class TrainingPlan:
         seed: Of weights and order.
         mirrored: Mirror half of the pictures left to right.
         half: Products in bfloat16, which is faster where the processor has them.
+        terms: Losses, summed.
 
     Raises:
         ConfigError: A number that is not positive.
@@ -162,6 +163,7 @@ class TrainingPlan:
     seed: int = 0
     mirrored: bool = True
     half: bool = False
+    terms: tuple[SegmentationTerm, ...] = ("cross_entropy",)
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "learning_rate"):
@@ -213,7 +215,8 @@ class _Network(ABC):
                 images, labels = images.flip(-1), labels.flip(-1)
             with torch.autocast("cpu", torch.bfloat16, enabled=plan.half):
                 logits = network(images.contiguous(memory_format=torch.channels_last))
-            loss = cross_entropy_loss(self._scaled(logits.float(), labels.shape[1:]), labels)
+            scaled = self._scaled(logits.float(), labels.shape[1:])
+            loss = segmentation_losses(scaled, labels, terms=plan.terms)["loss"]
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
