@@ -62,4 +62,5 @@ class GlobalContext(nn.Module):
         seen = functional.scaled_dot_product_attention(query, key, value)
         rows = rows + self.told(seen.transpose(1, 2).reshape(batch, height * width, channels))
         rows = rows + self.narrow(functional.gelu(self.widen(self.after(rows))))
-        return rows.transpose(1, 2).reshape(x.shape)
+        found: Tensor = rows.transpose(1, 2).reshape(x.shape)
+        return found

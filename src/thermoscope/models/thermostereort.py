@@ -162,7 +162,7 @@ class _Inverted(nn.Module):
 
     def silence(self) -> None:
         """Makes the body answer 0, so that the block changes nothing; needs the shortcut."""
-        nn.init.zeros_(self.body[-1].weight)
+        nn.init.zeros_(self.body[-1].weight)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.body(x)
