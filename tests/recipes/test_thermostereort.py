@@ -128,6 +128,11 @@ def test_a_teacher_adds_its_part_where_no_truth_is(tmp_path: Path) -> None:
     expected = losses["truth"] + 0.125 * losses["teacher"] + 0.3 * losses["earlier"]
     expected += losses["bins"] + 0.5 * losses["alike"]
     assert losses["loss"] == pytest.approx(expected, rel=1e-5)
+    alone = {k: v for k, v in batch.items() if k not in ("teacher", "taught")}
+    silent = {**batch, "teacher_weight": torch.tensor(0.0)}
+    bins = [float(made.losses(b, lambda rows: rows)["bins"].detach()) for b in (alone, silent)]
+    assert bins[0] == pytest.approx(bins[1], rel=1e-4)  # the teacher dilutes no truth
+    assert losses["bins"] > bins[0]
 
 
 def test_a_run_goes_on_from_the_preset_that_is_trained_first(

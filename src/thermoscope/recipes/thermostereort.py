@@ -144,23 +144,30 @@ class StereoTask:
         }
 
     def _bins(self, found: Matching, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of the distribution over bins, and of the bare correlation, nats."""
-        disparity, known = batch["disparity"], batch["valid"]
+        """Cross-entropy of the distribution over bins, and of the bare correlation, nats.
+
+        Truth and teacher are averaged apart, as in `stereo_losses`: the teacher is believed at the
+        many easy pixels, and one mean over both would drown the few hard ones of a lidar.
+        """
+        known = batch["valid"]
+        parts = [(1.0, batch["disparity"], known)]
         if "teacher" in batch:
             _, told = distillation_masks(known, batch["taught"])
-            disparity, known = torch.where(known, disparity, batch["teacher"]), known | told
-        targets, where = bin_targets(
-            disparity,
-            known,
-            bins=self.network.bins,
-            stride=STRIDE,
-            first_bin=self.network.first_bin,
-            every_px=1 if self.config.truth == "sparse" else 2,
-        )
-        return (
-            bin_cross_entropy(found.logits, targets, where),
-            bin_cross_entropy(ALIKE_SHARPNESS * found.alike, targets, where),
-        )
+            parts.append((float(batch["teacher_weight"]), batch["teacher"], told))
+        bins, alike = found.logits.new_zeros(2)
+        for weight, disparity, where in parts:
+            targets, learned = bin_targets(
+                disparity,
+                where,
+                bins=self.network.bins,
+                stride=STRIDE,
+                first_bin=self.network.first_bin,
+                every_px=1 if self.config.truth == "sparse" else 2,
+            )
+            bins = bins + weight * bin_cross_entropy(found.logits, targets, learned)
+            sharp = ALIKE_SHARPNESS * found.alike
+            alike = alike + weight * bin_cross_entropy(sharp, targets, learned)
+        return bins, alike
 
     def scores(self) -> dict[str, float]:
         """epe_px, bad_1 and bad_3 on the validation pairs, occluded pixels included."""
