@@ -5,8 +5,9 @@
 
 Every arm trains the network `fast` from scratch on the same rendered pairs, in small windows, and
 is scored on rendered pairs of other worlds (EPE and shares of bad pixels, all known pixels, hidden
-ones included). "sparse" knows the truth of 4 % of the pixels along scan lines; "sparse + teacher"
-also has the dense answers of the network in --teacher where they are believed; "dense" knows all.
+ones included). "sparse" knows the truth of 4 % of the pixels, along scan lines in the lower 60 % of
+the rows, as of a lidar whose highest beam lies low; "sparse + teacher" also has the dense answers
+of the network in --teacher where they are believed; "dense" knows all.
 Finished arms are kept as lines of OUT/arms.jsonl and not repeated.
 """
 
@@ -65,12 +66,13 @@ def arms(steps: int, pairs: int, val: int) -> dict[str, Arm]:
         data=StereoData(scenes=pairs, retextured=0, val=val, seed=1),
         loop=loop,
     )
-    sparse = replace(dense, truth="sparse")
+    sparse = replace(dense, truth="sparse", sparse_rows=0.6)
     defective = replace(dense, augmentation=StereoAugmentation(flip="defective"))
     return {
         SPARSE: Arm(sparse, repeated=True),
         TAUGHT: Arm(sparse, taught=True, repeated=True),
         DENSE: Arm(dense, repeated=True),
+        "sparse, beams in all rows": Arm(replace(sparse, sparse_rows=1.0), repeated=True),
         "dense, refinement without attention": Arm(replace(dense, attention=False)),
         "dense, flip mirrors without swapping the views": Arm(defective),
         "dense, no flip": Arm(replace(dense, augmentation=StereoAugmentation(flip="none"))),

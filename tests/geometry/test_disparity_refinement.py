@@ -72,7 +72,20 @@ def test_a_step_in_depth_stays_where_it_is():
 def test_where_nothing_is_seen_nothing_moves():
     flat = np.full(SIZE, 21_000, np.uint16)
     given = slanted() + 0.4
-    np.testing.assert_allclose(refine_disparity(flat, flat, given), given, atol=1e-4)
+    moved = np.abs(refine_disparity(flat, flat, given) - given)
+    assert moved[INSIDE].max() < 1e-3
+    assert moved.max() < 0.3  # a smooth surface ends level at the frame
+
+
+def test_a_bare_surface_loses_the_bumps_of_its_answer():
+    """Where the views say nothing the surface is smooth; a plane stays where it is."""
+    bare = 21_000 + np.random.default_rng(3).normal(size=SIZE).astype(np.float32)
+    bumps = cv2.GaussianBlur(np.random.default_rng(4).normal(size=SIZE), (0, 0), 1.5)
+    wrong = slanted() + (0.3 * bumps / bumps.std()).astype(np.float32)
+    left = np.full(SIZE, 21_000, np.uint16)
+    for view in (left, bare):
+        error = np.abs(refine_disparity(view, left, wrong) - slanted())[INSIDE]
+        assert error.mean() < 0.6 * np.abs(wrong - slanted())[INSIDE].mean()
 
 
 def test_pixels_that_lead_out_of_the_right_view_do_not_move():

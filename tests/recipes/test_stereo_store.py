@@ -98,3 +98,16 @@ def test_sparse_truth_keeps_the_same_points_in_both_views() -> None:
     assert np.array_equal(sparse.valid_right[:, :-5], sparse.valid[:, 5:])  # 5 px to the left
     with pytest.raises(ConfigError, match="share must lie in"):
         sparse_truth(pair, 0, seed=0)
+
+
+def test_beams_that_lie_low_leave_the_upper_rows_without_truth() -> None:
+    pair = pair_of(Made()[0])
+    everywhere, low = (sparse_truth(pair, 0.2, seed=3, rows=rows) for rows in (1.0, 0.5))
+    half = len(pair.valid) // 2
+    assert everywhere.valid[:half].any()
+    assert not low.valid[:half].any()
+    assert low.valid_right is not None
+    assert not low.valid_right[:half].any()
+    assert np.array_equal(low.valid[half:], everywhere.valid[half:])
+    with pytest.raises(ConfigError, match="rows must lie in"):
+        sparse_truth(pair, 0.2, seed=0, rows=0)

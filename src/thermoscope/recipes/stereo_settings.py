@@ -79,7 +79,8 @@ class StereoConfig:
         first: Preset that is trained before, on its own pairs, in the folder ``first`` of the run;
             its network is the start. Empty = none.
         truth: ``"dense"``, or ``"sparse"`` = `sparse_share` of the pixels, along scan lines.
-        sparse_share: Of the pixels.
+        sparse_share: Of the pixels that the beams reach.
+        sparse_rows: Share of the rows, from the lowest up, that the beams reach.
         teacher: Folder of a run whose weights teach; None = no teacher.
         teacher_name: Of the weights there.
         teacher_weight: Of its answers against the truth, reached after `teacher_ramp` steps.
@@ -105,6 +106,7 @@ class StereoConfig:
     first: str = ""
     truth: Literal["dense", "sparse"] = "dense"
     sparse_share: float = 0.04
+    sparse_rows: float = 1.0
     teacher: Path | None = None
     teacher_name: str = "thermostereort_accurate"
     teacher_weight: float = 0.5
@@ -122,7 +124,8 @@ class StereoConfig:
             raise ConfigError(
                 f"crop_px {self.crop_px} must be multiples of {SIZE_MULTIPLE_PX}, height first."
             )
-        check_in_range(self.sparse_share, 1e-4, 1, name="sparse_share")
+        for name in ("sparse_share", "sparse_rows"):
+            check_in_range(getattr(self, name), 1e-4, 1, name=name)
         check_in_range(self.teacher_ramp, 0, 10**9, name="teacher_ramp")
         if self.start and self.first:
             raise ConfigError(

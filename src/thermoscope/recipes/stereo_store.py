@@ -158,7 +158,9 @@ def pair_of(sample: Sample) -> StereoPairViews:
     )
 
 
-def sparse_truth(pair: StereoPairViews, share: float, *, seed: int) -> StereoPairViews:
+def sparse_truth(
+    pair: StereoPairViews, share: float, *, seed: int, rows: float = 1.0
+) -> StereoPairViews:
     """The pair with its truth on a few scan lines only, as a spinning lidar would leave it.
 
     The same points are kept in both views; a teacher's answer stays dense. The same seed keeps the
@@ -166,19 +168,22 @@ def sparse_truth(pair: StereoPairViews, share: float, *, seed: int) -> StereoPai
 
     Args:
         pair: With dense truth.
-        share: Of all pixels, in (0, 1].
+        share: Of the pixels that the beams reach, in (0, 1].
         seed: Of the points.
+        rows: Share of the rows, from the lowest up, that the beams reach.
 
     Raises:
-        ConfigError: `share` is out of range.
+        ConfigError: `share` or `rows` is out of range.
     """
     check_in_range(share, 1e-4, 1, name="share")
+    check_in_range(rows, 1e-4, 1, name="rows")
     height, width = pair.left.shape
     rng = np.random.default_rng([seed, 0x5350])
     every = max(1, round(np.sqrt(1 / share) * 0.7))  # rows are sparser than points along them
     kept = np.zeros((height, width), bool)
-    rows = np.arange(int(rng.integers(every)), height, every)
-    kept[rows] = rng.random((len(rows), width)) < min(1.0, share * every)
+    lines = np.arange(int(rng.integers(every)), height, every)
+    kept[lines] = rng.random((len(lines), width)) < min(1.0, share * every)
+    kept[: round((1 - rows) * height)] = False
     valid = pair.valid & kept
     right, valid_right = pair.disparity_right, pair.valid_right
     if right is not None and valid_right is not None:

@@ -113,7 +113,8 @@ class StereoTask:
                 break
             index -= len(store)
         if self.config.truth == "sparse":
-            pair = sparse_truth(pair, self.config.sparse_share, seed=index)
+            share, rows = self.config.sparse_share, self.config.sparse_rows
+            pair = sparse_truth(pair, share, seed=index, rows=rows)
         return pair
 
     def losses(self, batch: Batch, gather: Gather) -> dict[str, Tensor]:
