@@ -72,7 +72,7 @@ def arms(steps: int, pairs: int, val: int) -> dict[str, Arm]:
         SPARSE: Arm(sparse, repeated=True),
         TAUGHT: Arm(sparse, taught=True, repeated=True),
         DENSE: Arm(dense, repeated=True),
-        "sparse, beams in all rows": Arm(replace(sparse, sparse_rows=1.0), repeated=True),
+        "sparse, beams in all rows": Arm(replace(sparse, sparse_rows=1.0)),
         "dense, refinement without attention": Arm(replace(dense, attention=False)),
         "dense, flip mirrors without swapping the views": Arm(defective),
         "dense, no flip": Arm(replace(dense, augmentation=StereoAugmentation(flip="none"))),
