@@ -11,18 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.core.checks import check_in_range
-from thermoscope.synthetic.conditions import check_family, sample_conditions
 from thermoscope.synthetic.kinds import KINDS, Kinds
 from thermoscope.synthetic.objects import nature
 from thermoscope.synthetic.objects import street as things
 from thermoscope.synthetic.objects.animals import animal
 from thermoscope.synthetic.objects.buildings import building
-from thermoscope.synthetic.objects.kit import rng_of
 from thermoscope.synthetic.objects.vegetation import grove
 from thermoscope.synthetic.placement import Pose, SceneBuilder
 from thermoscope.synthetic.scene import Scene
 from thermoscope.synthetic.scenes.backdrop import far_forest, hills
+from thermoscope.synthetic.scenes.draws import draws_of
 from thermoscope.synthetic.scenes.land import Land, draw_land, lay_land
 from thermoscope.synthetic.scenes.lots import parking_ground, plant_bush, plant_tree
 from thermoscope.synthetic.scenes.palette import has_leaves, leaf, walls
@@ -83,18 +81,14 @@ def build(
     visit: int = 0,
 ) -> Scene:
     """The country of a seed; arguments and errors as in `thermoscope.synthetic.scenes.build`."""
-    chosen = check_family(family)
-    check_in_range(seed, 0, 2**63, name="seed")
-    check_in_range(visit, 0, 2**31, name="visit")
-    place = rng_of("aerial", chosen, seed, "place")
-    moving = rng_of("aerial", chosen, seed, "visit", visit)
-    conditions = sample_conditions(
-        rng_of("aerial", chosen, seed, "weather", visit), family=chosen, hour=hour, weather=weather
-    )
+    drawn = draws_of("aerial", seed, family=family, hour=hour, weather=weather, visit=visit)
+    place, moving, conditions = drawn.place, drawn.moving, drawn.conditions
     region = REGIONS[tuple(REGIONS)[int(place.uniform() * len(REGIONS))]]
-    kinds = KINDS[chosen]
+    kinds = KINDS[drawn.family]
     land = draw_land(place, water=region.water, hill_m=region.hill_m)
-    builder = SceneBuilder("aerial", seed, family=chosen, conditions=conditions, ground=land.ground)
+    builder = SceneBuilder(
+        "aerial", seed, family=drawn.family, conditions=conditions, ground=land.ground
+    )
     lay_land(builder, place, land, crops=region.crops)
     for road in land.roads:
         for x, y in road.points[::2]:

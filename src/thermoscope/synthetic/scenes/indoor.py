@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.core.checks import check_in_range
-from thermoscope.synthetic.conditions import check_family, sample_conditions
+from thermoscope.synthetic.conditions import sample_conditions
 from thermoscope.synthetic.kinds import KINDS, Kinds
 from thermoscope.synthetic.objects import appliances
 from thermoscope.synthetic.objects.kit import rng_of
 from thermoscope.synthetic.placement import Pose, SceneBuilder
 from thermoscope.synthetic.scene import Conditions, HeatSource, Scene
+from thermoscope.synthetic.scenes.draws import draws_of
 from thermoscope.synthetic.scenes.furnish import PREMISES, Furnisher, Premises
 from thermoscope.synthetic.scenes.rooms import (
     Finish,
@@ -42,23 +42,18 @@ def build(
     visit: int = 0,
 ) -> Scene:
     """The rooms of a seed; arguments and errors as in `thermoscope.synthetic.scenes.build`."""
-    chosen = check_family(family)
-    check_in_range(seed, 0, 2**63, name="seed")
-    check_in_range(visit, 0, 2**31, name="visit")
-    place = rng_of("indoor", chosen, seed, "place")
-    moving = rng_of("indoor", chosen, seed, "visit", visit)
-    sky = rng_of("indoor", chosen, seed, "weather", visit)
-    outside = sample_conditions(sky, family=chosen, hour=hour, weather=weather)
-    again = rng_of("indoor", chosen, seed, "weather", visit)
+    drawn = draws_of("indoor", seed, family=family, hour=hour, weather=weather, visit=visit)
+    place, moving, outside = drawn.place, drawn.moving, drawn.conditions
+    again = rng_of("indoor", drawn.family, seed, "weather", visit)
     conditions = sample_conditions(
-        again, family=chosen, hour=outside.hour, weather=weather, indoor=True
+        again, family=drawn.family, hour=outside.hour, weather=weather, indoor=True
     )
-    kinds = KINDS[chosen]
+    kinds = KINDS[drawn.family]
     premises = PREMISES[tuple(PREMISES)[int(place.uniform() * len(PREMISES))]]
     height = float(place.uniform(*premises.height_m))
     columns, corridor = int(place.integers(2, 4)), bool(place.uniform() < CORRIDORS)
     plan = draw_plan(place, columns=columns, height_m=height, corridor=corridor)
-    builder = SceneBuilder("indoor", seed, family=chosen, conditions=conditions, indoor=True)
+    builder = SceneBuilder("indoor", seed, family=drawn.family, conditions=conditions, indoor=True)
     _shell(builder, place, plan, premises, outside)
     route = route_of(plan)
     for x, y in route.points:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.core.checks import check_in_range
-from thermoscope.synthetic.conditions import check_family, sample_conditions
 from thermoscope.synthetic.kinds import KINDS, Kinds
 from thermoscope.synthetic.meshes import quads
 from thermoscope.synthetic.objects import nature
@@ -21,11 +19,12 @@ from thermoscope.synthetic.objects.animals import animal
 from thermoscope.synthetic.objects.barriers import fence
 from thermoscope.synthetic.objects.buildings import building
 from thermoscope.synthetic.objects.cars import car
-from thermoscope.synthetic.objects.kit import Kit, rng_of
+from thermoscope.synthetic.objects.kit import Kit
 from thermoscope.synthetic.objects.vegetation import grove, tuft
 from thermoscope.synthetic.placement import Pose, SceneBuilder
 from thermoscope.synthetic.scene import Role, Scene
 from thermoscope.synthetic.scenes.backdrop import far_forest, hills
+from thermoscope.synthetic.scenes.draws import draws_of
 from thermoscope.synthetic.scenes.lots import plant_bush, plant_tree
 from thermoscope.synthetic.scenes.palette import (
     blade,
@@ -123,19 +122,15 @@ def build(
     visit: int = 0,
 ) -> Scene:
     """The trail of a seed; arguments and errors as in `thermoscope.synthetic.scenes.build`."""
-    chosen = check_family(family)
-    check_in_range(seed, 0, 2**63, name="seed")
-    check_in_range(visit, 0, 2**31, name="visit")
-    place = rng_of("offroad", chosen, seed, "place")
-    moving = rng_of("offroad", chosen, seed, "visit", visit)
-    conditions = sample_conditions(
-        rng_of("offroad", chosen, seed, "weather", visit), family=chosen, hour=hour, weather=weather
-    )
+    drawn = draws_of("offroad", seed, family=family, hour=hour, weather=weather, visit=visit)
+    place, moving, conditions = drawn.place, drawn.moving, drawn.conditions
     name = tuple(COUNTRIES)[int(np.searchsorted([0.35, 0.6, 0.8], place.uniform()))]
-    country, kinds = COUNTRIES[name], KINDS[chosen]
+    country, kinds = COUNTRIES[name], KINDS[drawn.family]
     trail = _trail(place)
     ground = _ground(place, country, trail)
-    builder = SceneBuilder("offroad", seed, family=chosen, conditions=conditions, ground=ground)
+    builder = SceneBuilder(
+        "offroad", seed, family=drawn.family, conditions=conditions, ground=ground
+    )
     level = _terrain(builder, place, ground, country, trail)
     for x, y in trail.points[::2]:
         builder.claim(float(x), float(y), 1.3)

@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from thermoscope.core.checks import check_in_range
-from thermoscope.synthetic.conditions import check_family, sample_conditions
 from thermoscope.synthetic.kinds import KINDS, Kinds
 from thermoscope.synthetic.objects import street as things
 from thermoscope.synthetic.objects.barriers import guardrail
-from thermoscope.synthetic.objects.kit import Model, rng_of
+from thermoscope.synthetic.objects.kit import Model
 from thermoscope.synthetic.objects.vegetation import TREE_KINDS
 from thermoscope.synthetic.placement import Pose, SceneBuilder
 from thermoscope.synthetic.scene import Scene
 from thermoscope.synthetic.scenes.backdrop import far_buildings, far_forest, hills
+from thermoscope.synthetic.scenes.draws import draws_of
 from thermoscope.synthetic.scenes.lots import LotMix, fill_lots, plant_tree
 from thermoscope.synthetic.scenes.palette import meadow
 from thermoscope.synthetic.scenes.street import KERB_M, Crossing, Street, street_ground
@@ -80,21 +79,15 @@ def build(
     visit: int = 0,
 ) -> Scene:
     """The street of a seed; arguments and errors as in `thermoscope.synthetic.scenes.build`."""
-    chosen = check_family(family)
-    check_in_range(seed, 0, 2**63, name="seed")
-    check_in_range(visit, 0, 2**31, name="visit")
-    place = rng_of("urban", chosen, seed, "place")
-    moving = rng_of("urban", chosen, seed, "visit", visit)
-    conditions = sample_conditions(
-        rng_of("urban", chosen, seed, "weather", visit), family=chosen, hour=hour, weather=weather
-    )
+    drawn = draws_of("urban", seed, family=family, hour=hour, weather=weather, visit=visit)
+    place, moving, conditions = drawn.place, drawn.moving, drawn.conditions
     name = tuple(DISTRICTS)[int(np.searchsorted([0.4, 0.7, 0.83], place.uniform()))]
-    district, kinds = DISTRICTS[name], KINDS[chosen]
+    district, kinds = DISTRICTS[name], KINDS[drawn.family]
     height = float(place.uniform(0.2, 1.0))
     ground = FractalHeight(place, size_m=170, height_m=height, octaves=1)
     street = _street(place, district, ground)
     builder = SceneBuilder(
-        "urban", seed, family=chosen, conditions=conditions, ground=street.ground
+        "urban", seed, family=drawn.family, conditions=conditions, ground=street.ground
     )
     lot = meadow(conditions) if street.lot == "grass" else street.lot
     builder.place(
