@@ -35,7 +35,7 @@ LARGEST = 1.0  # difference that counts, in units of contrast: an outlier is no 
 AGREED, STRANGE = 0.4, 0.6  # differences up to which a window is believed, and from which not
 FAITH = 0.03  # in the answer given: windows whose cost bends less around the best step count less
 LEVELS = 40.0  # grey levels of a unit of contrast in the last pass, which reads 8 bits
-SMOOTHNESS = 40.0  # of the last pass, against 5 for grey levels and 10 for their slopes
+SMOOTHNESS = 25.0  # of the last pass, against 5 for grey levels and 10 for their slopes
 WARPS, SWEEPS, HASTE = 3, 4, 1.8  # of its solver; over-relaxed
 
 
