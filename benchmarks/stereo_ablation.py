@@ -1,7 +1,7 @@
 """What each part of the training of stereo is worth: a table of arms, in one command.
 
-    python benchmarks/stereo_ablation.py --teacher FOLDER --cache FOLDER --out FOLDER
-        [--arms NAME ...] [--seeds 0 1 2] [--steps 500]
+    python benchmarks/stereo_ablation.py --cache FOLDER --out FOLDER [--arms NAME ...]
+        [--teacher thermostereort_base] [--teacher-folder FOLDER] [--seeds 0 1 2] [--steps 500]
 
 Every arm trains the network `fast` from scratch on the same rendered pairs, in small windows, and
 is scored on rendered pairs of other worlds (EPE and shares of bad pixels, all known pixels, hidden
@@ -108,8 +108,10 @@ def table(done: dict[tuple[str, int], dict[str, float]], names: Sequence[str]) -
 def main(words: Sequence[str] | None = None) -> int:
     """Run the arms that are missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--teacher", type=Path, required=True, help="folder of a finished run")
-    parser.add_argument("--teacher-name", default="thermostereort_base")
+    parser.add_argument("--teacher", default="thermostereort_base", help="weights, by name")
+    parser.add_argument(
+        "--teacher-folder", type=Path, help="of a finished run; bundled if not given"
+    )
     parser.add_argument("--cache", type=Path, required=True, help="folder for rendered pairs")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--arms", nargs="*", default=None)
@@ -130,8 +132,8 @@ def main(words: Sequence[str] | None = None) -> int:
                 continue
             config = replace(
                 arm.config,
-                teacher=given.teacher if arm.taught else None,
-                teacher_name=given.teacher_name,
+                teacher=given.teacher if arm.taught else "",
+                teacher_folder=given.teacher_folder,
                 data=replace(arm.config.data, cache=given.cache),
                 loop=replace(arm.config.loop, seed=seed),
             )

@@ -14,6 +14,7 @@ from thermoscope.core.errors import ConfigError
 from thermoscope.data.stereo_augment import StereoAugmentation
 from thermoscope.engine.loop import LoopConfig
 from thermoscope.models.thermostereort import SIZE_MULTIPLE_PX
+from thermoscope.recipes.stereo_sources import RealPairs
 
 __all__ = ["PRESETS", "StereoConfig", "StereoData"]
 
@@ -36,6 +37,7 @@ class StereoData:
         cache: Folder for finished pairs; None = ``pairs`` in the run's folder.
         workers: Processes that make the pairs, 0 = this one.
         seed: Of the pairs.
+        real: Pairs that are not rendered.
 
     Raises:
         ConfigError: A negative number, or no pair to learn from.
@@ -52,11 +54,11 @@ class StereoData:
     cache: Path | None = None
     workers: int = 0
     seed: int = 0
+    real: RealPairs = field(default_factory=RealPairs)
 
     def __post_init__(self) -> None:
-        if (
-            min(self.workers, self.scenes, self.retextured, self.val) < 0
-            or self.scenes + self.retextured < 1
+        if min(self.workers, self.scenes, self.retextured, self.val) < 0 or not (
+            self.scenes or self.retextured or self.real
         ):
             raise ConfigError(
                 f"scenes {self.scenes}, retextured {self.retextured}, val {self.val}, workers "
@@ -81,8 +83,8 @@ class StereoConfig:
         truth: ``"dense"``, or ``"sparse"`` = `sparse_share` of the pixels, along scan lines.
         sparse_share: Of the pixels that the beams reach.
         sparse_rows: Share of the rows, from the lowest up, that the beams reach.
-        teacher: Folder of a run whose weights teach; None = no teacher.
-        teacher_name: Of the weights there.
+        teacher: Weights that teach, by name; empty = no teacher.
+        teacher_folder: Folder of the run that made them; None = the bundled ones.
         teacher_weight: Of its answers against the truth, reached after `teacher_ramp` steps.
         teacher_ramp: Steps.
         earlier_weight: Of the answers before the refined one.
@@ -94,7 +96,8 @@ class StereoConfig:
         loop: Steps, optimiser, devices.
 
     Raises:
-        ConfigError: A window that is no multiple of 16, a number out of range, or two starts.
+        ConfigError: A window that is no multiple of 16, a number out of range, two starts, or a
+            recording without a teacher.
     """
 
     size: Literal["fast", "base", "accurate", "tiny"] = "fast"
@@ -107,8 +110,8 @@ class StereoConfig:
     truth: Literal["dense", "sparse"] = "dense"
     sparse_share: float = 0.04
     sparse_rows: float = 1.0
-    teacher: Path | None = None
-    teacher_name: str = "thermostereort_accurate"
+    teacher: str = ""
+    teacher_folder: Path | None = None
     teacher_weight: float = 0.5
     teacher_ramp: int = 200
     earlier_weight: float = 0.3
@@ -130,6 +133,11 @@ class StereoConfig:
         if self.start and self.first:
             raise ConfigError(
                 f"start {self.start!r} and first {self.first!r} are two starts: choose one."
+            )
+        if self.data.real and not self.data.real.has_truth and not self.teacher:
+            raise ConfigError(
+                "a recording has no truth: name weights that teach, such as --teacher "
+                "thermostereort_base."
             )
 
     @property
@@ -166,6 +174,13 @@ PRESETS: dict[str, StereoConfig] = {
     "teacher": StereoConfig(
         size="accurate",
         loop=replace(_FAST, steps=20_000, batch_size=8, learning_rate=5e-4, warmup_steps=500),
+    ),
+    "own": StereoConfig(
+        tag="own",
+        start="thermostereort_fast",
+        teacher="thermostereort_base",
+        data=StereoData(scenes=400, retextured=0),
+        loop=replace(_FAST, steps=600, learning_rate=3e-4, warmup_steps=50),
     ),
     "sparse": StereoConfig(truth="sparse", loop=replace(_FAST, steps=4000, batch_size=8)),
     "tiny": StereoConfig(

@@ -136,6 +136,9 @@ def _make(store: StereoStore, indices: list[int]) -> None:
 def pair_of(sample: Sample) -> StereoPairViews:
     """The pair in a sample of counts, counts_right, disparity and disparity_right.
 
+    Without the last, the truth of the right view is that of the left one moved to where it is seen,
+    the nearest of several first.
+
     Raises:
         DatasetCorruptError: The sample lacks one of the views or the disparity.
     """
@@ -147,15 +150,27 @@ def pair_of(sample: Sample) -> StereoPairViews:
     disparity = np.asarray(sample["disparity"][0], np.float32)
     valid = np.asarray(sample["valid"][0]) & np.isfinite(disparity)
     right = sample.get("disparity_right")
-    other = None if right is None else np.asarray(right[0], np.float32)
+    other = _seen_right(disparity, valid) if right is None else np.asarray(right[0], np.float32)
     return StereoPairViews(
         left=sample["counts"][0].astype(np.float32),
         right=sample["counts_right"][0].astype(np.float32),
         disparity=np.where(valid, disparity, 0).astype(np.float32),
         valid=valid,
-        disparity_right=None if other is None else np.nan_to_num(other, posinf=0, neginf=0),
-        valid_right=None if other is None else np.isfinite(other),
+        disparity_right=np.nan_to_num(other, posinf=0, neginf=0),
+        valid_right=np.isfinite(other),
     )
+
+
+def _seen_right(disparity: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(H, W) disparity of the right view where the left one knows it, inf elsewhere."""
+    y, x = np.nonzero(valid)
+    order = np.argsort(disparity[y, x], kind="stable")  # the nearest comes last and stays
+    y, x = y[order], x[order]
+    x_right = np.rint(x - disparity[y, x]).astype(np.intp)
+    inside = (x_right >= 0) & (x_right < disparity.shape[1])
+    found = np.full(disparity.shape, np.inf, np.float32)
+    found[y[inside], x_right[inside]] = disparity[y[inside], x[inside]]
+    return found
 
 
 def sparse_truth(

@@ -3,9 +3,10 @@
     thermoscope train thermostereort --preset fast --out runs/fast
     thermoscope train thermostereort --preset teacher --out runs/teacher
 
-Presets: ``fast`` made the shipped weights and trains ``fast_first`` before; ``teacher`` is the
-iterating network that can teach the others; ``sparse`` learns from 4 % of the pixels and a teacher,
-as with a lidar; ``tiny`` runs in seconds. What is NOT here: the presets and their settings
+Presets: ``fast`` and ``base`` made the shipped weights, the former trains ``fast_first`` before,
+the latter grows out of the former; ``own`` adapts ``fast`` to a recording of your own;
+``teacher`` is the iterating network that can teach the others; ``sparse`` learns from 4 % of the
+pixels, as of a lidar; ``tiny`` runs in seconds. What is NOT here: the presets and their settings
 (`thermoscope.recipes.stereo_settings`), the network (`thermoscope.models.thermostereort`), pairs on
 disk (`thermoscope.recipes.stereo_store`).
 
@@ -15,6 +16,7 @@ Source: Hu et al., ThermoStereoRT, ICRA 2025, arXiv 2504.07418 (sparse truth, de
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from torch import Tensor
 from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError, UnknownNameError
 from thermoscope.core.files import data_folder
+from thermoscope.core.sample import Sample
 from thermoscope.core.weights import UNWRITTEN, TrainingSource, WeightsCard, write_weights
 from thermoscope.data.catalogue import dataset_info
 from thermoscope.data.stereo_augment import (
@@ -51,6 +54,7 @@ from thermoscope.models.thermostereort import (
     ThermoStereoRT,
 )
 from thermoscope.recipes.stereo_settings import PRESETS, StereoConfig, StereoData
+from thermoscope.recipes.stereo_sources import RealPairs, own_pairs, samples_of
 from thermoscope.recipes.stereo_store import StereoStore, sparse_truth
 from thermoscope.recipes.train_command import train_command
 from thermoscope.synthetic.cache import fingerprint
@@ -60,6 +64,7 @@ from thermoscope.synthetic.scenes import ENVIRONMENTS
 
 __all__ = ["PRESETS", "StereoConfig", "StereoData", "StereoTask", "run"]
 
+OWN_SCORED = 16  # pairs of a recording
 ALIKE_SHARPNESS = 16.0  # a cosine of 1 against 0 is then e^16
 
 
@@ -69,8 +74,10 @@ class StereoTask:
     Args:
         config: What is trained.
         network: What is trained.
-        stores: Pairs to learn from.
+        stores: Pairs to learn from; one named twice comes twice as often.
         val: Pairs to score at the end; None = no score.
+        own: Pairs of a recording that are not learned from; their views should agree better after
+            training than before.
     """
 
     def __init__(
@@ -79,9 +86,12 @@ class StereoTask:
         network: ThermoStereoRT,
         stores: list[StereoStore],
         val: StereoStore | None = None,
+        own: Sequence[Sample] = (),
     ) -> None:
         self.module: torch.nn.Module = network
         self.config, self.network, self.stores, self.val = config, network, stores, val
+        self.own = [own[i] for i in range(0, len(own), -(-len(own) // OWN_SCORED) or 1)]
+        self.own_agree_before = agreement(network, self.own) if self.own else 0.0
         self.count = sum(len(store) for store in stores)
         self._order: tuple[int, np.ndarray] | None = None
 
@@ -171,10 +181,17 @@ class StereoTask:
         return bins, alike
 
     def scores(self) -> dict[str, float]:
-        """epe_px, bad_1 and bad_3 on the validation pairs, occluded pixels included."""
-        if self.val is None:
-            return {}
+        """epe_px, bad_1 and bad_3 on the validation pairs, occluded pixels included.
+
+        With a recording also own_agree and own_agree_before, see `agreement`.
+        """
         self.network.eval()
+        own: dict[str, float] = {}
+        if self.own:
+            before, after = self.own_agree_before, agreement(self.network, self.own)
+            own = {"own_agree_before": before, "own_agree": after}
+        if self.val is None:
+            return own
         low, high = self.network.min_disparity_px, self.network.max_disparity_px
         found = []
         for index in range(len(self.val)):
@@ -183,7 +200,22 @@ class StereoTask:
             answer = self.network.predict(pair.left, pair.right).disparity
             found.append(stereo_scores(answer, pair.disparity, inside))
         mean = mean_stereo_scores(found)
-        return {"epe_px": mean.epe_px, "bad_1": mean.bad_1, "bad_3": mean.bad_3}
+        return {"epe_px": mean.epe_px, "bad_1": mean.bad_1, "bad_3": mean.bad_3, **own}
+
+
+def agreement(network: ThermoStereoRT, pairs: Sequence[Sample]) -> float:
+    """Mean share of the pixels of a pair at which left and right disparity agree within 1 px.
+
+    It is no accuracy, but all there is without truth: a wrong answer rarely agrees with itself.
+    """
+    training = network.training
+    network.eval()
+    shares = []
+    for sample in pairs:
+        left, right = sample["counts"][0], sample["counts_right"][0]
+        shares.append(network.predict(left, right, check_left_right=True).valid.mean())
+    network.train(training)
+    return float(np.mean(shares))
 
 
 def _window(
@@ -221,18 +253,27 @@ def run(config: StereoConfig, out: Path) -> FitResult:
 
     Raises:
         ConfigError: Settings that do not fit.
-        UnknownNameError: No such rig, environment, start or preset.
-        DatasetNotFoundError: Retextured pairs are wanted and there are no real frames.
-        ReadError: The teacher's weights are not where the config says.
+        UnknownNameError: No such rig, environment, start, teacher, data set or preset.
+        DatasetNotFoundError: Retextured pairs are wanted and there are no real frames, or a data
+            set is not where the config says.
+        ReadError: The teacher's weights are not where the config says, or a recording has no sound
+            pair.
         WriteError: `out` cannot be written.
     """
+    if config.teacher and config.truth == "dense" and not config.data.real:
+        raise ConfigError(
+            "rendered truth is dense and leaves the teacher nothing to say. Name a recording "
+            "(--data.real.left and --data.real.right) or a data set (--data.real.data), choose "
+            "--truth sparse, or leave --teacher empty."
+        )
     network = _trained_before(config, out) if config.first else _network(config)
     stores, val = _stores(config, out)
     out.mkdir(parents=True, exist_ok=True)
     write_config(config, out / "config.yaml")
     for store in [*stores, *([val] if val else [])]:
         store.fill(workers=config.data.workers)
-    task = StereoTask(config, network, stores, val)
+    own = own_pairs(config.data.real, held_out=True)[0] if config.data.real.left else ()
+    task = StereoTask(config, network, stores, val, own)
     result = fit(task, config.loop, out)
     if first_process():
         _write_weights(config, network, result, out)
@@ -287,8 +328,8 @@ def _stores(config: StereoConfig, out: Path) -> tuple[list[StereoStore], StereoS
     cache = data.cache or out / "pairs"
     places = data.environments or ENVIRONMENTS
     teacher, mark = None, ""
-    if config.teacher is not None:
-        network = load_model(config.teacher_name, folder=config.teacher)
+    if config.teacher:
+        network = load_model(config.teacher, folder=config.teacher_folder)
         teacher, mark = StereoTeacher(network), f"teacher_{network.card.sha256[:12]}"
 
     def store(kind: str, samples: Any, settings: dict[str, Any], *, taught: bool) -> StereoStore:
@@ -318,6 +359,8 @@ def _stores(config: StereoConfig, out: Path) -> tuple[list[StereoStore], StereoS
         found.append(store("scenes", scenes("train", data.scenes), about, taught=True))
     if data.retextured:
         found.append(_retextured(config, store))
+    if data.real:
+        found += _real(data.real, store, sum(len(part) for part in found))
     val = store("val", scenes("val", data.val), about, taught=False) if data.val else None
     return found, val
 
@@ -342,6 +385,15 @@ def _retextured(config: StereoConfig, store: Any) -> StereoStore:
     return made
 
 
+def _real(chosen: RealPairs, store: Any, rendered: int) -> list[StereoStore]:
+    """The store of these pairs, as often as their share asks for."""
+    samples = samples_of(chosen)
+    settings = {k: str(v) for k, v in vars(chosen).items() if k not in ("count", "share")}
+    settings["pairs"] = str(len(samples))  # a recording that has grown is another one
+    made: StereoStore = store("real", samples, settings, taught=True)
+    return [made] * chosen.repeats(len(made), rendered)
+
+
 def _write_weights(
     config: StereoConfig, network: ThermoStereoRT, result: FitResult, out: Path
 ) -> None:
@@ -352,8 +404,13 @@ def _write_weights(
             TrainingSource(name, dataset_info(name).licence, "textures of pairs")
             for name in data.texture_sources
         ]
-    if config.teacher is not None:
-        sources.append(TrainingSource(config.teacher_name, "Apache-2.0", "distillation"))
+    if data.real.left is not None:
+        sources.append(TrainingSource("own", "unstated", "pairs without truth"))
+    if data.real.data:
+        licence = dataset_info(data.real.data).licence
+        sources.append(TrainingSource(data.real.data, licence, "pairs with truth"))
+    if config.teacher:
+        sources.append(TrainingSource(config.teacher, "Apache-2.0", "distillation"))
     card = WeightsCard(
         name=config.name,
         model="thermostereort",
