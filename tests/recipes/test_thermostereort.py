@@ -159,6 +159,19 @@ def test_a_run_goes_on_from_the_preset_that_is_trained_first(
         replace(few, first="few", start="thermostereort_fast")
 
 
+def test_a_teacher_of_a_larger_range_is_not_believed_beyond_that_of_the_network(
+    tmp_path: Path,
+) -> None:
+    far = thermostereort_tiny(max_disparity_px=64, seed=1)
+    teacher = StereoTeacher(far, scales=(1.0,), flip=False, tolerance_px=90, jump_px=90)
+    narrow = replace(TINY, max_disparity_px=16, truth="sparse", sparse_share=0.03)
+    batch = task(tmp_path, narrow, teacher=teacher).batch(0, 0, 1)
+    beyond = batch["teacher"] >= 16
+    assert beyond.any()
+    assert not batch["taught"][beyond].any()
+    assert batch["taught"].any()
+
+
 def test_the_base_network_starts_as_the_shipped_fast_one() -> None:
     views = torch.rand(2, 1, 1, 48, 112)
     network = _network(PRESETS["base"])

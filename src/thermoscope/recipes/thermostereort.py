@@ -221,7 +221,7 @@ def agreement(network: ThermoStereoRT, pairs: Sequence[Sample]) -> float:
 def _window(
     pair: StereoPairViews, rng: np.random.Generator, config: StereoConfig
 ) -> dict[str, np.ndarray]:
-    """A changed window of a pair; truth outside the range of the network is not known."""
+    """A changed window of a pair; what is outside the range of the network is not learned."""
     height, width = (min(a, b) for a, b in zip(config.crop_px, pair.left.shape, strict=True))
     if (height, width) != config.crop_px:
         raise ConfigError(
@@ -234,14 +234,18 @@ def _window(
         crop(pair, top=top, left=left, height=height, width=width), rng, config.augmentation
     )
     low, high = config.min_disparity_px, config.max_disparity_px
+
+    def inside(disparity: np.ndarray) -> np.ndarray:
+        return (disparity >= low) & (disparity < high)
+
     planes = {
         "left": seen.left,
         "right": seen.right,
         "disparity": seen.disparity,
-        "valid": seen.valid & (seen.disparity >= low) & (seen.disparity < high),
+        "valid": seen.valid & inside(seen.disparity),
     }
     if seen.teacher is not None and seen.taught is not None:
-        planes |= {"teacher": seen.teacher, "taught": seen.taught}
+        planes |= {"teacher": seen.teacher, "taught": seen.taught & inside(seen.teacher)}
     return {k: np.ascontiguousarray(v) for k, v in planes.items()}
 
 
