@@ -18,8 +18,9 @@ TORCH_CPU = command -v nvidia-smi >/dev/null 2>&1 || $(BIN)/python -c 'import to
 demo: $(VENV)/.installed
 	$(BIN)/thermoscope demo --out demo_report
 
+# A process for each core: more than one thread in each would only wait for the others.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
