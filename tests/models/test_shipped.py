@@ -15,6 +15,7 @@ from thermoscope.io.read import read
 from thermoscope.models.load import load_model
 from thermoscope.models.place import place_model
 from thermoscope.recipes.pair_sources import PairSource, load_pairs
+from thermoscope.recipes.stereo_store import pair_of
 from thermoscope.synthetic.dataset import Scenes
 
 BANDS = ("rgb", "thermal")
@@ -25,7 +26,8 @@ NON_COMMERCIAL = {"llvip", "ms2"}
 def test_the_documented_ones_are_there():
     heads = {f"anythermal_small.{head}" for head in ("depth", "place", "segmentation")}
     sartm = {"sartm_small", "sartm_small.fine", "sartm_small.udder"}
-    assert {"anythermal_small", "thermostereort_fast"} | sartm | heads <= set(NAMES)
+    stereo = {"thermostereort_fast", "thermostereort_base"}
+    assert {"anythermal_small"} | stereo | sartm | heads <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,12 +133,13 @@ def test_udders_of_other_days_are_found(real_data):
 
 
 @pytest.mark.real
-def test_stereo_fits_a_real_pair_better_once_refined(real_data):
+@pytest.mark.parametrize("name", ["thermostereort_fast", "thermostereort_base"])
+def test_stereo_fits_a_real_pair_better_once_refined(real_data, name):
     left, right = (
         read(next((real_data / "stereo" / "ms2" / side).glob("*_thr.png"))).values
         for side in ("left", "right")
     )
-    alone, refined = load_model("thermostereort_fast"), load_model("thermostereort_fast")
+    alone, refined = load_model(name), load_model(name)
     alone.refine = False
     methods = {"sgbm": Sgbm(), "alone": alone, "refined": refined}
     found = {j.method: j for j in judge_pair(methods, left, right, baseline="sgbm")}
@@ -144,6 +147,22 @@ def test_stereo_fits_a_real_pair_better_once_refined(real_data):
     assert found["refined"].median_difference_px < min(0.5, found["alone"].median_difference_px)
     assert found["refined"].consistent > found["sgbm"].consistent + 0.1
     assert found["refined"].consistent > 0.75
+
+
+def test_stereo_is_nearer_to_the_truth_than_sgbm_and_the_larger_network_nearest():
+    errors = {}
+    matchers = {"sgbm": Sgbm()}
+    matchers |= {name: load_model(f"thermostereort_{name}") for name in ("fast", "base")}
+    scenes = Scenes(split="test", preset="ms2", count=4, frames_per_scene=1, colour="none")
+    for index in range(len(scenes)):
+        pair = pair_of(scenes[index])
+        known = pair.valid & (pair.disparity < 96)
+        for name, matcher in matchers.items():
+            found = matcher.predict(pair.left, pair.right).disparity
+            errors.setdefault(name, []).append(np.abs(found - pair.disparity)[known].mean())
+    mean = {name: np.mean(found) for name, found in errors.items()}
+    assert mean["fast"] < 0.8 * mean["sgbm"]
+    assert mean["base"] < mean["fast"]
 
 
 def test_depth_knows_near_from_far_on_an_unseen_street():
