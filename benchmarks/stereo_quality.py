@@ -36,7 +36,7 @@ from thermoscope.recipes.stereo_store import pair_of
 from thermoscope.synthetic.dataset import Scenes
 from thermoscope.synthetic.scenes import ENVIRONMENTS
 
-MODELS = ("thermostereort_fast",)
+MODELS = ("thermostereort_fast", "thermostereort_base")
 EPE_GATE, BAD_3_GATE, AGREEMENT_GATE_PX = 0.5, 0.7, 0.5
 SGBM: dict[str, Literal["epe_px", "bad_3"]] = {"sgbm": "epe_px", "sgbm for bad-3": "bad_3"}
 PARTS = ("mean", *ENVIRONMENTS, "day", "night", "rain", "fog")
