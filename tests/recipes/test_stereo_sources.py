@@ -14,9 +14,17 @@ from thermoscope.cli.main import main
 from thermoscope.core.errors import ConfigError, ReadError, UnknownNameError
 from thermoscope.io.write import write_image
 from thermoscope.models.load import load_model
+from thermoscope.models.thermostereort import thermostereort_tiny
 from thermoscope.recipes.stereo_sources import RealPairs, own_pairs, samples_of
-from thermoscope.recipes.stereo_store import pair_of
-from thermoscope.recipes.thermostereort import PRESETS, StereoData, _stores, agreement, run
+from thermoscope.recipes.stereo_store import StereoStore, pair_of
+from thermoscope.recipes.thermostereort import (
+    PRESETS,
+    StereoData,
+    StereoTask,
+    _stores,
+    agreement,
+    run,
+)
 
 TINY = PRESETS["tiny"]
 A, B = Path("a"), Path("b")
@@ -144,13 +152,35 @@ def test_a_recording_is_learned_from_what_a_teacher_says(tmp_path: Path) -> None
     )
     stores, _ = _stores(config, tmp_path / "out")
     assert [len(store) for store in stores] == [4, 5]
-    assert stores[1].teacher is not None
+    assert [store.teacher is not None for store in stores] == [False, True]
     result = run(config, tmp_path / "out")
     assert set(result.scores) == {"own_agree_before", "own_agree"}
     assert all(0 <= share <= 1 for share in result.scores.values())
     card = load_model("thermostereort_tiny.own", folder=tmp_path / "out").card
     assert {source.name for source in card.sources} == {"scenes", "own", "thermostereort_tiny"}
     assert "--data.real.left left" in card.command
+
+
+def test_truth_of_a_data_set_is_not_made_sparser(tmp_path: Path) -> None:
+    dense = {key: np.ones((1, 48, 64), np.float32) for key in ("disparity", "disparity_right")}
+    view = np.arange(48 * 64, dtype=np.uint16).reshape(1, 48, 64)
+    sample = {"counts": view, "counts_right": view, "valid": np.ones((1, 48, 64), bool), **dense}
+    config = replace(TINY, truth="sparse", sparse_share=0.05)
+    shares = [
+        float(
+            StereoTask(
+                config,
+                thermostereort_tiny(),
+                [StereoStore(tmp_path / str(rendered), [sample] * 2, rendered=rendered)],
+            )
+            .batch(0, 0, 1)["valid"]
+            .float()
+            .mean()
+        )
+        for rendered in (True, False)
+    ]
+    assert shares[0] < 0.1
+    assert shares[1] == 1
 
 
 def test_agreement_is_whole_where_views_are_equal_and_leaves_the_mode_alone() -> None:

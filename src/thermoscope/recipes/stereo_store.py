@@ -47,12 +47,14 @@ class StereoStore:
         samples: Where a pair comes from that has no file yet.
         teacher: Adds its answers, kept in `teacher_folder`; None = no teacher.
         teacher_folder: Where they are; needs another one for another teacher.
+        rendered: Whether the truth is dense, and may be made sparse.
     """
 
     folder: Path
     samples: _Samples
     teacher: StereoTeacher | None = None
     teacher_folder: Path | None = None
+    rendered: bool = True
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -122,7 +122,7 @@ class StereoTask:
                 pair = store[index]
                 break
             index -= len(store)
-        if self.config.truth == "sparse":
+        if self.config.truth == "sparse" and store.rendered:
             share, rows = self.config.sparse_share, self.config.sparse_rows
             pair = sparse_truth(pair, share, seed=index, rows=rows)
         return pair
@@ -246,6 +246,8 @@ def _window(
     }
     if seen.teacher is not None and seen.taught is not None:
         planes |= {"teacher": seen.teacher, "taught": seen.taught & inside(seen.teacher)}
+    elif config.teacher:  # in one batch with pairs that have one
+        planes |= {"teacher": np.zeros_like(seen.disparity), "taught": np.zeros_like(seen.valid)}
     return {k: np.ascontiguousarray(v) for k, v in planes.items()}
 
 
@@ -338,7 +340,8 @@ def _stores(config: StereoConfig, out: Path) -> tuple[list[StereoStore], StereoS
 
     def store(kind: str, samples: Any, settings: dict[str, Any], *, taught: bool) -> StereoStore:
         folder = cache / f"{kind}_{fingerprint(settings)}"
-        return StereoStore(folder, samples, teacher if taught else None, folder / mark)
+        told = teacher if taught else None
+        return StereoStore(folder, samples, told, folder / mark, rendered=kind != "real")
 
     def scenes(split: str, count: int) -> Scenes:
         return Scenes(
@@ -359,17 +362,18 @@ def _stores(config: StereoConfig, out: Path) -> tuple[list[StereoStore], StereoS
         "seed": data.seed,
     }
     found = []
+    sparse = config.truth == "sparse"  # dense truth leaves a teacher nothing to say
     if data.scenes:
-        found.append(store("scenes", scenes("train", data.scenes), about, taught=True))
+        found.append(store("scenes", scenes("train", data.scenes), about, taught=sparse))
     if data.retextured:
-        found.append(_retextured(config, store))
+        found.append(_retextured(config, store, taught=sparse))
     if data.real:
         found += _real(data.real, store, sum(len(part) for part in found))
     val = store("val", scenes("val", data.val), about, taught=False) if data.val else None
     return found, val
 
 
-def _retextured(config: StereoConfig, store: Any) -> StereoStore:
+def _retextured(config: StereoConfig, store: Any, *, taught: bool) -> StereoStore:
     data = config.data
     textures = data.textures or data_folder()
     if textures is None:
@@ -385,7 +389,8 @@ def _retextured(config: StereoConfig, store: Any) -> StereoStore:
         "max_disparity_px": float(config.max_disparity_px) * 0.75,
         "sources": data.texture_sources,
     }
-    made: StereoStore = store("retextured", Retextured(textures, **settings), settings, taught=True)
+    samples = Retextured(textures, **settings)
+    made: StereoStore = store("retextured", samples, settings, taught=taught)
     return made
 
 
