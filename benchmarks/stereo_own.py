@@ -119,7 +119,8 @@ def main(words: Sequence[str] | None = None) -> int:
     print(f"{given.val} frames of rig {given.rig}; {given.steps} steps; {machine()}\n")
     print(f"| network | {' | '.join(SCORES)} |\n|{'---|' * (1 + len(SCORES))}")
     for name, found in rows.items():
-        print(f"| {name} | {' | '.join(f'{found[key]:.2f}' for key in SCORES)} |")
+        cells = [f"{found[key]:.2f}" if np.isfinite(found[key]) else "-" for key in SCORES]
+        print(f"| {name} | {' | '.join(cells)} |")
     (given.out / "rows.json").write_text(json.dumps({**machine(), "rows": rows}, indent=1) + "\n")
     return 0
 
