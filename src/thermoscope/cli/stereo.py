@@ -45,7 +45,7 @@ class Arguments:
     out: Path
     """Folder to write into."""
     model: str = "thermostereort_fast"
-    """Name of the weights; thermostereort_base is more exact and half as fast."""
+    """Name of the weights; thermostereort_base is more exact and takes half as long again."""
     weights: Path | None = None
     """Folder with weights of your own; the bundled ones if not given."""
     runtime: Literal["auto", "torch", "openvino"] = "torch"
