@@ -119,6 +119,8 @@ def test_wrong_choices_are_named(tmp_path: Path) -> None:
         RealPairs(left=A)
     with pytest.raises(ConfigError, match="are two sources: choose one"):
         RealPairs(left=A, right=B, data="ms2")
+    with pytest.raises(ConfigError, match="scenes are rendered"):
+        RealPairs(data="scenes")
     with pytest.raises(ConfigError, match="share must lie in"):
         RealPairs(share=1.0)
     with pytest.raises(ConfigError, match="--teacher thermostereort_base"):

@@ -577,7 +577,7 @@ def _smooth(coarse: Tensor) -> Tensor:
 def thermostereort_fast(
     *, min_disparity_px: int = 0, max_disparity_px: int = 96, attention: bool = True
 ) -> ThermoStereoRT:
-    """For 30 frames a second on two CPU cores; arguments as `ThermoStereoRT`."""
+    """For 30 frames a second on two CPU cores, unrefined; arguments as `ThermoStereoRT`."""
     return ThermoStereoRT(
         min_disparity_px=min_disparity_px,
         max_disparity_px=max_disparity_px,

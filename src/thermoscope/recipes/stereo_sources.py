@@ -61,6 +61,8 @@ class RealPairs:
             raise ConfigError(
                 f"left {self.left} and data {self.data!r} are two sources: choose one."
             )
+        if self.data == "scenes":
+            raise ConfigError("scenes are rendered: their number is data.scenes, not data.real.")
         check_positive(self.every, name="every")
         check_in_range(self.count, 0, 10**9, name="count")
         check_in_range(self.share, 0, 0.99, name="share")
@@ -167,10 +169,10 @@ def samples_of(chosen: RealPairs) -> Sequence[Sample]:
     groups = stereo_groups(
         chosen.data, chosen.root, split=chosen.split, count=chosen.count, every=chosen.every
     )
-    frames = [(group, i) for group in groups for i in range(len(group.frames))]
-    if not frames:
+    joined = _Joined(tuple(group.frames for group in groups))
+    if not joined:
         raise ConfigError(f"{chosen.data}, split {chosen.split!r}, has no pair to learn from.")
-    return _Joined(tuple(group.frames for group in groups))
+    return joined
 
 
 @dataclass(frozen=True)
