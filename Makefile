@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 
 # A process for each core: more than one thread in each would only wait for the others.
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
