@@ -56,6 +56,13 @@ def test_blocks_follow_the_names(collection):
     check_sample(udder[0])
 
 
+def test_a_list_that_points_elsewhere_is_refused(collection):
+    row = "train,msrs,,/etc/passwd.png,,urban day"
+    (collection / "splits.csv").write_text(HEAD + row)
+    with pytest.raises(DatasetCorruptError, match="not below its folder"):
+        real_frames(collection, "msrs")
+
+
 def test_folds_divide_no_block(collection):
     msrs = real_frames(collection, "msrs")
     assert folds(msrs, 2) == [[0, 1, 2, 3, 4, 5], [6, 7, 8]]

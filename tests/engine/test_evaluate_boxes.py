@@ -8,7 +8,7 @@ from thermoscope.core.errors import ConfigError
 from thermoscope.data.base import Item, Listed
 from thermoscope.data.boxes import Box
 from thermoscope.data.real_pairs import hituav
-from thermoscope.engine.evaluate_boxes import evaluate_boxes
+from thermoscope.engine.evaluate_boxes import evaluate_boxes, groups_of
 
 
 def frames(*names):
@@ -37,8 +37,27 @@ def test_a_model_without_any_right_class():
     class Sky(HotOrRed):
         classes = ("sky",)
 
-    with pytest.raises(ConfigError, match="no class for person, vehicle, bicycle; it knows sky"):
-        evaluate_boxes(Sky(), frames("a"), {})
+    boxes = {"a": (Box("Person", 2, 2, 2, 4), Box("Dog", 2, 2, 2, 4))}
+    with pytest.raises(ConfigError, match="no class for person, dog; it knows sky"):
+        evaluate_boxes(Sky(), frames("a"), boxes)
+    with pytest.raises(ConfigError, match="there is not one box"):
+        evaluate_boxes(HotOrRed(), frames("a"), {"a": (Box("DontCare", 2, 2, 2, 4),)})
+
+
+def test_names_of_any_data_set_find_their_group():
+    names = ["BigDog", "Bicycle", "Car", "DontCare", "OtherVehicle", "person", "van"]
+    assert groups_of(names) == {
+        "person": ("person",),
+        "vehicle": ("Car", "OtherVehicle", "van"),
+        "bicycle": ("Bicycle",),
+        "big dog": ("BigDog",),
+    }
+
+    class Dogs(HotOrRed):
+        classes = ("ground", "red", "big_dog")
+
+    scores = evaluate_boxes(Dogs(), frames("a"), {"a": (Box("BigDog", 2, 2, 2, 4),)}).scores
+    assert scores["big dog"].hit == 1
 
 
 @pytest.mark.real

@@ -35,6 +35,19 @@ def test_hits_and_shares_by_hand():
     assert (scores["vehicle"].hit, scores["vehicle"].inside) == (1.0, 0.5)
 
 
+def test_segments_away_from_every_box_are_false_alarms():
+    labels = np.zeros((20, 20), np.int64)
+    labels[0:4, 0:4] = 2  # touches its box by a corner
+    labels[0:4, 10:14] = 2  # 16 px, alone
+    labels[10:13, 10:13] = 2  # 9 px: too small to be called one
+    labels[14:20, 0:6] = 2  # where nobody could tell
+    found = count()
+    found.update(labels, [Box("Person", 3, 3, 4, 4), Box("DontCare", 0, 14, 6, 6)])
+    found.update(labels, [Box("Car", 10, 0, 4, 4)])  # a car there: a person all the same
+    assert found.scores()["person"].false_alarms == 1 + 3
+    assert found.scores()["vehicle"].false_alarms == 0
+
+
 def test_too_few_pixels_are_no_hit():
     labels = np.zeros((10, 10), np.int64)
     labels[0, 0:3] = 2  # 3 of 16

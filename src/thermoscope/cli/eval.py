@@ -31,7 +31,7 @@ class Arguments:
     """Scores of a model on a data set.
 
     Protocols of segmentation: present, foreground, strict, anythermal; agreement (of colour and
-    thermal alone, without labels) and boxes (hituav); of depth: scale_shift,
+    thermal alone, without labels) and boxes (hituav, wisard, folder); of depth: scale_shift,
     metric, median, anythermal; of retrieval: pairs, frames, loops, ms2, cart, odombeyondvision; of
     stereo: filtered, raw. The result names the one used and what it does. Stereo is scored beside
     OpenCV's SGBM, on the same pixels. Segmentation is tabled under every convention, for both bands

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from thermoscope.cli.eval import MODELS, labelled_frames, warn_contaminated
@@ -12,10 +12,11 @@ from thermoscope.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from thermoscope.cli.eval import Arguments
+    from thermoscope.data.base import Listed
+    from thermoscope.data.boxes import Box
 
 __all__ = ["segmentation_scores"]
 
-BOXES = {"hituav": "detection/hituav/annotations_{split}.json"}
 Progress = Callable[[str], None]
 
 
@@ -32,8 +33,19 @@ def segmentation_scores(arguments: Arguments) -> dict[str, Any]:
     model = load_model(name, folder=arguments.weights)
     segmenter_of(model, name=name)
     warn_contaminated(model, arguments)
-    score = {"agreement": _agreement, "boxes": _boxes}.get(arguments.protocol or "", _masks)
+    protocol = arguments.protocol or ("boxes" if _has_only_boxes(arguments) else "")
+    score = {"agreement": _agreement, "boxes": _boxes}.get(protocol, _masks)
     return score(model, arguments)
+
+
+def _has_only_boxes(arguments: Arguments) -> bool:
+    """Whether the data has boxes where others have masks."""
+    from thermoscope.data.labelled_folder import boxes_in
+    from thermoscope.data.real_pairs import BOXES
+
+    if arguments.data != "folder" or arguments.root is None:
+        return arguments.data in BOXES
+    return boxes_in(arguments.root) is not None and not (arguments.root / "labels").is_dir()
 
 
 def _masks(model: Any, arguments: Arguments) -> dict[str, Any]:
@@ -83,25 +95,41 @@ def _agreement(model: Any, arguments: Arguments) -> dict[str, Any]:
 
 
 def _boxes(model: Any, arguments: Arguments) -> dict[str, Any]:
-    from thermoscope.data.base import READERS
-    from thermoscope.data.boxes import read_boxes
     from thermoscope.engine.evaluate_boxes import evaluate_boxes
 
-    if arguments.data not in BOXES or arguments.root is None:
-        raise ConfigError(
-            f"the protocol 'boxes' needs data with boxes ({', '.join(BOXES)}) and its --root, got "
-            f"{arguments.data!r}."
-        )
-    file = Path(BOXES[arguments.data].format(split=arguments.split))
-    frames = READERS.get(arguments.data)(arguments.root, split=arguments.split)
+    frames, boxes = _boxed_frames(arguments)
     with progress_bar("eval") as steps:
         steps.expect(len(frames))
         found = evaluate_boxes(
             model,
             frames,
-            read_boxes(arguments.root / file),
+            boxes,
             longest_px=arguments.longest_px,
             progress=steps.done,
         ).to_dict()
     rows = [{"group": group, **scores} for group, scores in found.pop("scores").items()]
     return {"protocol": "boxes", **found, "rows": rows}
+
+
+def _boxed_frames(arguments: Arguments) -> tuple[Listed, dict[str, tuple[Box, ...]]]:
+    """The frames asked for, without outlines where the reader has both, and their boxes."""
+    from thermoscope.data.base import READERS
+    from thermoscope.data.boxes import open_boxes
+    from thermoscope.data.labelled_folder import boxes_in, labelled_folder
+    from thermoscope.data.real_pairs import BOXES
+
+    root = arguments.root
+    own = boxes_in(root) if root is not None and arguments.data == "folder" else None
+    if root is None or (own is None and arguments.data not in BOXES):
+        raise ConfigError(
+            f"the protocol 'boxes' needs data with boxes ({', '.join(BOXES)}, or a folder with "
+            f"boxes.json or boxes/) and its --root, got {arguments.data!r}."
+        )
+    if own is not None:
+        found, boxes = labelled_folder(root, split=arguments.split, truth="labels"), open_boxes(own)
+    else:
+        place, names = BOXES[arguments.data]
+        found = READERS.get(arguments.data)(root, split=arguments.split)
+        boxes = open_boxes(root / place.format(split=arguments.split), names)
+    chosen = found.items[:: arguments.every][: arguments.count or None]
+    return replace(found, items=chosen), boxes.boxes

@@ -1,4 +1,4 @@
-"""Thermal frames of your own with labels or depth: three folders, joined by stem.
+"""Thermal frames of your own with labels, boxes or depth: three folders, joined by stem.
 
 What to prepare to adapt a head: no colour pictures, no table, no code. What is NOT here: pairs of
 colour and thermal pictures (`thermoscope.data.pairs`).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,16 @@ from thermoscope.core.checks import check_in_range
 from thermoscope.core.errors import DatasetCorruptError, DatasetNotFoundError, UnknownNameError
 from thermoscope.core.sample import IGNORE_INDEX, Sample
 from thermoscope.data.base import Item, Listed, read_labels, read_thermal, require
+from thermoscope.data.box_outlines import with_outlines
+from thermoscope.data.boxes import open_boxes
 from thermoscope.data.files_by_stem import PICTURES, by_stem, joined, lines_of, some
 
-__all__ = ["labelled_folder"]
+__all__ = ["boxes_in", "labelled_folder"]
 
 LAYOUT = (
     "thermal/STEM.tiff (any thermal format), and labels/STEM.png (class ids, 255 = ignore) or "
-    "depth/STEM.npy (float32 metres) or depth/STEM.png (16 bit, 256 a metre), and if you like "
+    "depth/STEM.npy (float32 metres) or depth/STEM.png (16 bit, 256 a metre), or boxes.json "
+    "(COCO) or boxes/STEM.txt (YOLO) in place of labels, and if you like "
     "classes.txt, train.txt, val.txt, test.txt."
 )
 THERMAL_FILES = PICTURES | {".fff", ".npy", ".jpg", ".raw"}
@@ -47,7 +51,9 @@ def labelled_folder(
     the frames are divided in the order of their names: the last `val_share` is ``"val"``.
 
     Dataset format:
-        ``thermal/STEM.*``, ``labels/STEM.png``, ``depth/STEM.npy`` or ``.png``.
+        ``thermal/STEM.*``, ``labels/STEM.png``, ``depth/STEM.npy`` or ``.png``. Where there are
+        boxes instead of labels: ``boxes.json`` in COCO's form, or ``boxes/STEM.txt`` in YOLO's with
+        ``classes.txt``, whose first line is then class 0 of the boxes; see `labels_from_boxes`.
     Units and invalid values:
         Labels are class ids, 255 = ignore. Depth is in metres along the optical axis (PNG: 256 a
         metre), 0, nan or infinite = unknown.
@@ -72,6 +78,9 @@ def labelled_folder(
     folder = require(root, "thermal", layout=LAYOUT, source="yours")
     wanted = (truth,) if truth else TRUTHS
     truths = [name for name in wanted if (folder / name).is_dir()]
+    boxes = boxes_in(folder)
+    if not truths and "labels" in wanted and boxes is not None:
+        return _boxed(folder, boxes, split, val_share, classes)
     if not truths:
         raise DatasetNotFoundError(
             f"{folder} has no folder {' or '.join(wanted)}. Expected: {LAYOUT}"
@@ -84,6 +93,26 @@ def labelled_folder(
     items = tuple(Item(stem, rows[stem], index) for index, stem in enumerate(stems))
     names = tuple(classes) or _classes(folder)
     return Listed("folder", split, items, _decode, names, findings=found.findings)
+
+
+def boxes_in(folder: Path) -> Path | None:
+    """``boxes.json`` in COCO's form, else the folder ``boxes`` of YOLO's texts, else None."""
+    file, texts = folder / "boxes.json", folder / "boxes"
+    return file if file.is_file() else texts if texts.is_dir() else None
+
+
+def _boxed(
+    folder: Path, file: Path, split: str, val_share: float, classes: Sequence[str]
+) -> Listed:
+    thermal = by_stem(folder / "thermal", kinds=THERMAL_FILES)
+    listed = open_boxes(file).boxes
+    rows = {stem: path for stem, path in thermal.items() if stem in listed}
+    lost = sorted(set(thermal) - set(rows))
+    alone = (f"{file} does not list {some(lost)}.",) if lost else ()
+    stems = _chosen(folder, list(rows), split, val_share)
+    items = tuple(Item(s, {"thermal": rows[s]}, index) for index, s in enumerate(stems))
+    frames = with_outlines(Listed("folder", split, items, _decode, findings=alone), [file])
+    return replace(frames, classes=tuple(classes)) if classes else frames
 
 
 def _chosen(folder: Path, stems: list[str], split: str, val_share: float) -> list[str]:

@@ -36,9 +36,11 @@ from thermoscope.data.base import (
     read_thermal,
     require,
 )
+from thermoscope.data.box_outlines import with_outlines
 from thermoscope.data.files_by_stem import some
 
 __all__ = [
+    "BOXES",
     "SOURCES",
     "buffalo_udder",
     "folds",
@@ -55,6 +57,11 @@ SPLITS = ("train", "val")
 COLUMNS = {"split", "source", "rgb", "thermal", "label", "environment"}
 GAP = 40  # frame numbers further apart are taken for different places
 UDDER_CLASSES = ("background", "udder")
+BOXES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "hituav": ("detection/hituav/annotations_{split}.json", ()),
+    "wisard": ("pairs_unaligned/wisard/labels_yolo", ("person",)),
+}
+"""Where a source has its boxes, by split, and names of their classes, see `open_boxes`."""
 HITUAV_TIMES = {"0": "day", "1": "night"}
 
 
@@ -152,6 +159,12 @@ def _rows(folder: Path, source: str, splits: Sequence[str]) -> list[dict[str, st
 def _item(folder: Path, row: dict[str, str]) -> Item:
     keys = ("rgb", "thermal", "label")
     pictures = {k: folder / row[k] for k in keys if Path(row[k]).suffix}  # "yolo" is no file
+    outside = [path for path in pictures.values() if not path.is_relative_to(folder)]
+    if outside:
+        raise DatasetCorruptError(
+            f"{folder / 'splits.csv'} names {outside[0]}, which is not below its folder. Give "
+            "paths relative to it."
+        )
     stem = Path(row["thermal"]).stem
     place = _position(row["source"], stem)
     times = [word for word in ("day", "night") if word in row["environment"].split()]
@@ -208,6 +221,25 @@ def _decode(item: Item) -> Sample:
     return sample
 
 
+def hituav(root: str | Path, *, split: str = "train", labels: bool = False) -> Listed:
+    """Frames of HIT-UAV; see `real_frames`.
+
+    Args:
+        root: The collection's folder.
+        split: ``"train"``, ``"val"`` or ``"all"``.
+        labels: With ``labels`` made of the boxes, see `labels_from_boxes`, and their classes.
+
+    Raises:
+        DatasetNotFoundError: See `real_frames`; or there are no boxes.
+        DatasetCorruptError: See `real_frames`; or damaged boxes, or a frame that has none listed.
+    """
+    frames = real_frames(root, "hituav", split=split)
+    if not labels:
+        return frames
+    parts = SPLITS if split == "all" else (split,)
+    return with_outlines(frames, [Path(root) / BOXES["hituav"][0].format(split=p) for p in parts])
+
+
 def _reader(source: str) -> Callable[..., Listed]:
     def build(root: str | Path, *, split: str = "train") -> Listed:
         return real_frames(root, source, split=split)
@@ -220,5 +252,4 @@ msrs = _reader("msrs")
 roadscene = _reader("roadscene")
 llvip = _reader("llvip")
 wisard = _reader("wisard")
-hituav = _reader("hituav")
 buffalo_udder = _reader("buffalo_udder")

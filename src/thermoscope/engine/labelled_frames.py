@@ -23,6 +23,7 @@ Truth = Literal["labels", "depth"]
 
 OPTIONS: dict[tuple[str, Truth], dict[str, Any]] = {  # where a data set has several faces
     ("cart", "labels"): {"task": "segmentation"},
+    ("hituav", "labels"): {"labels": True},  # outlines of its boxes
     ("ms2", "depth"): {"stereo": False},  # frames without a right view count as well
 }
 

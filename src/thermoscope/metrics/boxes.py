@@ -13,16 +13,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.core.checks import check_in_range, check_shape
 from thermoscope.core.errors import ConfigError
 
-__all__ = ["HIT_SHARE", "BoxCount", "BoxScores"]
+__all__ = ["HIT_SHARE", "LEAST_SEGMENT_PX", "BoxCount", "BoxScores", "pixels_inside"]
 
 HIT_SHARE = 0.2
 """A box is hit if this share of its pixels carries a right class: a person fills about half."""
+LEAST_SEGMENT_PX = 16
 
 
 class _Box(Protocol):
@@ -50,6 +52,8 @@ class BoxScores:
         pixels: Predicted as one of the group's classes.
         inside: Share of these that lie in a box of the group.
         floor: Share of the pictures that is a box of the group: `inside` of blind guessing.
+        false_alarms: Connected segments of at least `LEAST_SEGMENT_PX` pixels predicted as the
+            group that touch no box of it.
     """
 
     boxes: int
@@ -57,6 +61,7 @@ class BoxScores:
     pixels: int
     inside: float
     floor: float
+    false_alarms: int
 
 
 class BoxCount:
@@ -90,7 +95,7 @@ class BoxCount:
         self._groups = {group: frozenset(members) for group, members in groups.items()}
         self._ids = {group: sorted(ids[group]) for group in groups}
         self._ignored, self._hit_share = frozenset(ignored), hit_share
-        self._found = {group: np.zeros(4, np.int64) for group in groups}  # see `update`
+        self._found = {group: np.zeros(5, np.int64) for group in groups}  # see `update`
         self._seen, self._pixels = dict.fromkeys(groups, 0), 0
 
     def update(self, labels: NDArray[np.integer], boxes: Sequence[_Box]) -> None:
@@ -107,17 +112,18 @@ class BoxCount:
         counts = np.ones(labels.shape, bool)
         for box in boxes:
             if box.name in self._ignored:
-                counts[_inside(box, labels.shape)] = False
+                counts[pixels_inside(box, labels.shape)] = False
         for group, members in self._groups.items():
             right = np.isin(labels, self._ids[group])
             own = [box for box in boxes if box.name in members]
             covered = np.zeros(labels.shape, bool)
-            hits = sum(self._hit(right[_inside(box, labels.shape)]) for box in own)
+            hits = sum(self._hit(right[pixels_inside(box, labels.shape)]) for box in own)
             for box in own:
-                covered[_inside(box, labels.shape)] = True
+                covered[pixels_inside(box, labels.shape)] = True
             predicted = right & (counts | covered)
             inside = int((predicted & covered).sum())
-            self._found[group] += [len(own), hits, int(predicted.sum()), inside]
+            alarms = _segments_outside(predicted, covered)
+            self._found[group] += [len(own), hits, int(predicted.sum()), inside, alarms]
             self._seen[group] += int(covered.sum())
         self._pixels += labels.size
 
@@ -127,23 +133,35 @@ class BoxCount:
     def scores(self) -> dict[str, BoxScores]:
         """Scores so far, by group."""
         found = {}
-        for group, (boxes, hits, predicted, inside) in self._found.items():
+        for group, (boxes, hits, predicted, inside, alarms) in self._found.items():
             found[group] = BoxScores(
                 boxes=int(boxes),
                 hit=_share(hits, boxes),
                 pixels=int(predicted),
                 inside=_share(inside, predicted),
                 floor=_share(self._seen[group], self._pixels),
+                false_alarms=int(alarms),
             )
         return found
 
 
-def _inside(box: _Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Rows and columns whose centres lie in the box."""
-    top, left = max(round(box.top), 0), max(round(box.left), 0)
-    bottom = min(max(round(box.top + box.height), top), shape[0])
-    right = min(max(round(box.left + box.width), left), shape[1])
-    return slice(top, bottom), slice(left, right)
+def pixels_inside(box: _Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of a picture of `shape`, (H, W), whose centres lie in the box; px."""
+    starts, sides = (box.top, box.left), (box.height, box.width)
+    spans = []
+    for start, side, limit in zip(starts, sides, shape, strict=True):
+        first = min(max(round(start), 0), limit)
+        spans.append(slice(first, min(max(round(start + side), first), limit)))
+    return spans[0], spans[1]
+
+
+def _segments_outside(predicted: NDArray[np.bool_], covered: NDArray[np.bool_]) -> int:
+    """Segments of `predicted`, 8-connected, that are large enough and touch nothing `covered`."""
+    _, segments, stats, _ = cv2.connectedComponentsWithStats(predicted.astype(np.uint8))
+    large = stats[:, cv2.CC_STAT_AREA] >= LEAST_SEGMENT_PX
+    large[0] = False
+    large[np.unique(segments[covered])] = False
+    return int(large.sum())
 
 
 def _share(part: int | np.int64, whole: int | np.int64) -> float:
