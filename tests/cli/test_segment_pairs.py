@@ -267,7 +267,9 @@ def test_eval_of_agreement_needs_no_labels(views, weights, capsys):
 
 def test_eval_of_boxes(tmp_path, weights, capsys):
     assert evaluate("--protocol", "boxes", weights=weights) == 2
-    assert "needs data with boxes (hituav) and its --root, got 'scenes'" in capsys.readouterr().err
+    complaint = capsys.readouterr().err
+    assert "needs data with boxes (hituav, wisard, or a folder with" in complaint
+    assert "and its --root, got 'scenes'" in complaint
     folder = tmp_path / "detection/hituav"
     (folder / "thermal").mkdir(parents=True)
     Image.fromarray(scene().astype(np.uint8)).save(folder / "thermal/0_60_30_0_1.png")
@@ -279,12 +281,23 @@ def test_eval_of_boxes(tmp_path, weights, capsys):
         "annotation": [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 32, 48]}],
     }
     (folder / "annotations_val.json").write_text(json.dumps(boxes))
-    words = ["--data", "hituav", "--root", tmp_path, "--split", "val", "--protocol", "boxes"]
-    assert evaluate(*words, "--json", weights=weights) == 0
-    rows = {row["group"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
-    assert (rows["vehicle"]["boxes"], rows["person"]["boxes"]) == (1, 0)
-    assert rows["vehicle"]["floor"] == 0.5
-    assert rows["person"]["hit"] is None
+    words = ["--data", "hituav", "--root", tmp_path, "--split", "val", "--json"]
+    assert evaluate(*words, weights=weights) == 0  # data without masks: no protocol need be named
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert (row["group"], row["boxes"], row["floor"]) == ("vehicle", 1, 0.5)
+    (folder / "boxes.json").write_text(json.dumps(boxes))
+    words = ["--data", "folder", "--root", folder, "--split", "all", "--json"]
+    assert evaluate(*words, weights=weights) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == [row]
+    (folder / "boxes.json").unlink()
+    (folder / "boxes").mkdir()
+    (folder / "boxes/0_60_30_0_1.txt").write_text("0 0.25 0.5 0.5 1\n")
+    assert evaluate(*words, weights=weights) == 2
+    assert "nobody says what the classes are" in capsys.readouterr().err
+    (folder / "classes.txt").write_text("Car\n")
+    assert evaluate(*words, weights=weights) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == [row]
+    assert evaluate(*words, "--protocol", "present", weights=weights) == 2  # other classes
 
 
 def test_without_weights_the_verb_says_how_to_make_them(views, tmp_path, capsys):

@@ -1,12 +1,17 @@
 """What the weights in the package do, not only that they load."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from thermoscope.core.weights import BUNDLED, find_weights, list_weights
 from thermoscope.data.base import READERS
+from thermoscope.data.boxes import open_boxes
+from thermoscope.data.real_pairs import BOXES, hituav, wisard
 from thermoscope.engine.dense_runtime import run_in
+from thermoscope.engine.evaluate_boxes import evaluate_boxes
 from thermoscope.engine.evaluate_segmentation import evaluate_segmentation
 from thermoscope.engine.labelled_frames import FrameChoice, open_frames
 from thermoscope.engine.stereo_baselines import Sgbm
@@ -25,7 +30,7 @@ NON_COMMERCIAL = {"llvip", "ms2"}
 
 def test_the_documented_ones_are_there():
     heads = {f"anythermal_small.{head}" for head in ("depth", "place", "segmentation")}
-    sartm = {"sartm_small", "sartm_small.fine", "sartm_small.udder"}
+    sartm = {f"sartm_small{tag}" for tag in ("", ".fine", ".aerial", ".udder")}
     stereo = {"thermostereort_fast", "thermostereort_base"}
     assert {"anythermal_small"} | stereo | sartm | heads <= set(NAMES)
 
@@ -174,3 +179,32 @@ def test_depth_knows_near_from_far_on_an_unseen_street():
     assert relative.mean() < 0.6 * constant.mean()
     with torch.no_grad():
         assert np.isfinite(found).all()
+
+
+@pytest.mark.real
+def test_people_and_cars_are_found_from_the_air(real_data):
+    frames = hituav(real_data, split="val")
+    frames = replace(frames, items=frames.items[::5])
+    boxes = open_boxes(real_data / BOXES["hituav"][0].format(split="val")).boxes
+    scores = evaluate_boxes(load_model("sartm_small.aerial"), frames, boxes).scores
+    person, vehicle = scores["person"], scores["vehicle"]
+    assert person.boxes > 20
+    assert person.hit > 0.7
+    assert person.inside > 0.6
+    assert vehicle.hit > 0.35
+    assert vehicle.inside > 0.6
+
+
+@pytest.mark.real
+def test_people_in_a_forest_are_found_by_another_camera(real_data):
+    frames = wisard(real_data, split="all")
+    place, names = BOXES["wisard"]
+    boxes = open_boxes(real_data / place, names).boxes
+    assert {item.name for item in frames.items} == set(boxes)
+    assert sum(map(len, boxes.values())) == 48
+    frames = replace(frames, items=frames.items[::3])
+    found = evaluate_boxes(load_model("sartm_small.aerial"), frames, boxes)
+    assert not found.failed
+    person = found.scores["person"]
+    assert person.hit > 0.2
+    assert person.inside > 0.7  # a threshold that hits more has 0.1

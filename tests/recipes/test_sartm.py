@@ -1,5 +1,7 @@
 """SARTM learns, goes on after a stop, adapts to pairs without labels, and writes usable weights."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import cv2
@@ -18,7 +20,7 @@ from thermoscope.recipes import sartm
 from thermoscope.recipes.catalogue import load_recipe
 from thermoscope.recipes.pair_sources import PairSource
 from thermoscope.recipes.sartm_adapt import AdaptConfig, AdaptTask
-from thermoscope.recipes.sartm_frames import LabelledPair, PairAugmentation, PairFrames
+from thermoscope.recipes.sartm_frames import LabelledPair, PairAugmentation, PairFrames, random_view
 from thermoscope.recipes.sartm_task import LossWeights, SartmTask
 
 CLASSES = ("ground", "warm", "red")
@@ -227,7 +229,8 @@ def test_a_view_of_everything_is_the_pair_and_flips_all_three_alike():
     assert row["thermal_seen"].all()
 
 
-def test_enlarged_views_keep_pictures_and_labels_together():
+@pytest.mark.parametrize("rotation_deg", [0.0, 180.0])
+def test_enlarged_and_turned_views_keep_pictures_and_labels_together(rotation_deg):
     """Labels are the picture's own red: they must still be after any window."""
     model = build_sartm(**NETWORK)
     labels = np.kron(np.arange(12).reshape(3, 4) % 3, np.ones((16, 16))).astype(np.uint8)
@@ -236,7 +239,7 @@ def test_enlarged_views_keep_pictures_and_labels_together():
         (labels / 2).astype(np.float16),
         labels,
     )
-    augmentation = replace(STILL, scale=(0.6, 2.5))
+    augmentation = replace(STILL, scale=(0.6, 2.5), rotation_deg=rotation_deg)
     batch = PairFrames(model, [stored], (48, 64), augmentation).batch(2, 0, 1, batch_size=6)
     spec = model.input_spec
     red = batch["rgb"][:, 0] * spec.std[0] + spec.mean[0]
@@ -245,6 +248,45 @@ def test_enlarged_views_keep_pictures_and_labels_together():
     same = (red * 2.55).round().long() == batch["labels"]
     assert same[inside].float().mean() > 0.85  # borders are mixed
     assert (red[~inside].abs() < 1e-5).float().mean() > 0.8
+
+
+def test_a_view_turns_about_its_middle():
+    labels = np.zeros((49, 65), np.uint8)
+    labels[:, 28:37] = 1  # an upright bar through the middle
+    pair = LabelledPair(None, labels.astype(np.float16), labels)
+    turns = replace(STILL, rotation_deg=180.0)
+    views = [
+        random_view(pair, (49, 65), turns, np.random.default_rng(seed), flipped=False)["labels"]
+        for seed in range(8)
+    ]
+    assert all(view[24, 32] == 1 for view in views)
+    still = torch.from_numpy(labels)
+    assert sum(not torch.equal(view[20:29], still[20:29]) for view in views) >= 6
+    with pytest.raises(ConfigError, match="rotation_deg"):
+        replace(STILL, rotation_deg=200.0)
+    assert not turns.only_flips
+
+
+def test_boxes_are_enough_to_learn_from(tmp_path):
+    """Warm squares with boxes around them and no masks."""
+    root = world(tmp_path / "pairs", count=10)
+    boxes, images = [], []
+    for i in range(10):
+        at = np.argwhere(cv2.imread(str(root / f"labels/{i}.png"), cv2.IMREAD_UNCHANGED) == 1)
+        (top, left), (bottom, right) = at.min(axis=0).tolist(), at.max(axis=0).tolist()
+        side = [left - 1, top - 1, right - left + 3, bottom - top + 3]
+        boxes.append({"image_id": i, "category_id": 0, "bbox": side})
+        images.append({"id": i, "file_name": f"{i}.png"})
+    shutil.rmtree(root / "labels")
+    content = {"categories": [{"id": 0, "name": "Warm"}], "images": images, "annotations": boxes}
+    (root / "boxes.json").write_text(json.dumps(content))
+    choice = FrameChoice("folder", root)
+    config = config_of(
+        root, steps=60, inputs="thermal", train=choice, val=replace(choice, split="val")
+    )
+    result = sartm.run(config, tmp_path / "run")
+    assert result.scores["miou_foreground"] > 0.5
+    assert load_model("tiny", folder=tmp_path / "run").classes == ("background", "warm")
 
 
 def test_one_picture_of_a_pair_may_be_missing_but_never_both():

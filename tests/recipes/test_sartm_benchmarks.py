@@ -7,13 +7,15 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from benchmarks import sartm_ablation, sartm_overlays, sartm_words
+from benchmarks import sartm_ablation, sartm_boxes, sartm_overlays, sartm_words
 from benchmarks.sartm_masks import METHODS, finished, table
 from benchmarks.sartm_scenes import BaselineSegmenter, add_rows, markdown
 
 from thermoscope.core.weights import InputSpec
+from thermoscope.engine.evaluate_boxes import BoxReport
 from thermoscope.engine.evaluate_segmentation import evaluate_segmentation
 from thermoscope.engine.segmentation_baselines import SmallUNet, Threshold, TrainingPlan
+from thermoscope.metrics.boxes import BoxScores
 from thermoscope.recipes.sartm import PRESETS, drawn_frames
 
 SPEC = InputSpec(kind="agc")
@@ -165,3 +167,32 @@ def test_a_line_shows_colour_thermal_answer_and_truth():
     many = tuple(f"class {i}" for i in range(30))
     assert sartm_overlays.legend(many, 900, range(10)).shape == (2 * 24, 900, 3)
     assert sartm_overlays.ids_in([labels, unknown, np.full((1, 2, 2), 7)]) == [0, 1, 7]
+
+
+def test_other_things_are_no_ground_to_a_threshold_for_people():
+    labels = np.array([[[0, 1, 2, 4, 255]]])
+    (only,) = sartm_boxes.people_alone([{"labels": labels, "name": "a"}])
+    assert only["labels"].tolist() == [[[0, 1, 255, 255, 255]]]
+    assert only["name"] == "a"
+
+
+def test_boxes_of_a_mask_and_their_overlap():
+    mask = np.zeros((40, 50), bool)
+    mask[5:15, 10:22] = True
+    mask[30:32, 30:32] = True  # too small
+    (box,) = sartm_boxes.boxes_of(mask)
+    assert (box.left, box.top, box.width, box.height) == (10, 5, 12, 10)
+    assert sartm_boxes.iou(mask, mask) == 1
+    assert sartm_boxes.iou(mask, np.ones_like(mask)) == pytest.approx(124 / 2000)
+
+
+def test_a_row_of_boxes_says_where_a_model_has_no_class():
+    scores = BoxScores(boxes=4, hit=0.5, pixels=10, inside=0.25, floor=0.01, false_alarms=6)
+    report = BoxReport({"person": scores}, frames=3)
+    assert sartm_boxes.row("m", report) == "| m | 50.0 | 25.0 | 2.00 | - | - | - | - | - | - |"
+
+
+@pytest.mark.real
+def test_outlines_of_real_boxes_beat_the_boxes(real_data):
+    outlines, whole = sartm_boxes.outline_quality(real_data, every=10)
+    assert outlines > whole + 5

@@ -7,7 +7,8 @@ Presets: ``paper`` is the paper's (SAM2 Hiera base+, LoRA of rank 16, all weight
 goes on with real pairs without labels (`thermoscope.recipes.sartm_adapt`); ``fine`` does so with a
 name for everything in a scene; ``cached`` keeps the features of the frozen backbone, to compare
 settings quickly; ``udder`` does so with thermal frames and real masks of buffaloes' udders;
-``tiny`` runs in seconds. What is NOT here: the network
+``aerial`` learns people and vehicles seen from a drone out of boxes
+(`thermoscope.data.box_outlines`); ``tiny`` runs in seconds. What is NOT here: the network
 (`thermoscope.models.sartm`), losses (`thermoscope.recipes.sartm_task`) and training pairs
 (`thermoscope.recipes.sartm_frames`).
 
@@ -179,6 +180,7 @@ _CACHED = SartmConfig(  # a step costs as much as the heads: for comparing many 
     ),
 )
 _UDDER = FrameChoice(data="buffalo_udder", root=Path("data"))
+_HITUAV = FrameChoice(data="hituav", root=Path("data"))
 _REAL = AdaptConfig(steps=300, pairs=(PairSource("msrs"), PairSource("roadscene")))
 PRESETS: dict[str, SartmConfig] = {
     "small": _SMALL,
@@ -199,6 +201,24 @@ PRESETS: dict[str, SartmConfig] = {
         train=_UDDER,
         val=replace(_UDDER, split="val"),
         loop=replace(_CACHED.loop, steps=300, warmup_steps=30),
+    ),
+    "aerial": replace(
+        _SMALL,
+        tag="aerial",
+        inputs="thermal",
+        text_encoder="",
+        start="sartm_small",
+        train=_HITUAV,
+        val=replace(_HITUAV, split="val"),
+        size_px=None,
+        crop_px=(320, 320),
+        longest_px=640,  # people are 10 px wide at 640
+        augmentation=PairAugmentation(
+            scale=(0.6, 3.0),  # other heights and lenses: size must not tell people from cars
+            rotation_deg=20.0,
+            thermal=Augmentation(inversion=0.1),
+        ),
+        loop=replace(_SMALL.loop, steps=1500, learning_rate=3e-3, warmup_steps=100),
     ),
     "paper": SartmConfig(
         size="sartm_sam2_base_plus",

@@ -66,6 +66,8 @@ class PairAugmentation:
     Attributes:
         flip: Share mirrored left to right.
         scale: Smallest and largest enlargement.
+        rotation_deg: Views are turned by up to so much to either side: 180 for a camera that looks
+            down.
         colour: Brightness, contrast and saturation of colour are changed by factors from 1 - this
             to 1 + this.
         colour_share: Share of colour pictures so changed.
@@ -81,6 +83,7 @@ class PairAugmentation:
 
     flip: float = 0.5
     scale: tuple[float, float] = (0.75, 1.75)
+    rotation_deg: float = 0.0
     colour: float = 0.4
     colour_share: float = 0.5
     blur: float = 0.1
@@ -93,6 +96,7 @@ class PairAugmentation:
         for name in ("flip", "colour_share", "blur", "dark", "rgb_missing", "thermal_missing"):
             check_in_range(getattr(self, name), 0, 1, name=name)
         check_in_range(self.colour, 0, 0.9, name="colour")
+        check_in_range(self.rotation_deg, 0, 180, name="rotation_deg")
         check_in_range(self.rgb_missing + self.thermal_missing, 0, 1, name="missing shares")
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ConfigError(f"scale must rise and be positive, got {self.scale}.")
@@ -100,7 +104,7 @@ class PairAugmentation:
     @property
     def only_flips(self) -> bool:
         """Whether pictures are at most mirrored, so that features can be kept."""
-        changes = (self.colour * self.colour_share, self.blur, self.dark)
+        changes = (self.colour * self.colour_share, self.blur, self.dark, self.rotation_deg)
         return self.scale == (1.0, 1.0) and not any(changes) and not self.thermal.photometric
 
 
@@ -283,7 +287,7 @@ def random_view(
         ``thermal`` and, if there is one, ``rgb`` (3, H, W) in [0, 1]; ``labels`` (H, W) uint8;
         beyond the picture black and 255.
     """
-    window = _window(pair.labels.shape, size_px, augmentation.scale, rng, flipped)
+    window = _window(pair.labels.shape, size_px, augmentation, rng, flipped)
     thermal = _warped(pair.thermal.astype(np.float32), window, size_px, cv2.INTER_LINEAR, 0)
     labels = _warped(pair.labels, window, size_px, cv2.INTER_NEAREST, IGNORE_INDEX)
     grey = torch.from_numpy(thermal)[None]
@@ -300,12 +304,12 @@ def random_view(
 def _window(
     shape: tuple[int, ...],
     size: tuple[int, int],
-    scale: tuple[float, float],
+    augmentation: PairAugmentation,
     rng: np.random.Generator,
     flipped: bool,
 ) -> NDArray[np.float64]:
     """(2, 3) from pixels of the view to pixels of the picture."""
-    factor = float(np.exp(rng.uniform(*np.log(scale))))
+    factor = float(np.exp(rng.uniform(*np.log(augmentation.scale))))
     spans = [n / factor for n in size]
     top, left = (
         rng.uniform(min(0, n - s), max(0, n - s)) for n, s in zip(shape, spans, strict=True)
@@ -315,7 +319,21 @@ def _window(
     if flipped:
         matrix[0, 2] += matrix[0, 0] * (size[1] - 1)
         matrix[0, 0] *= -1
-    return matrix
+    return _turned(matrix, size, rng, augmentation.rotation_deg)
+
+
+def _turned(
+    matrix: NDArray[np.float64],
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    reach_deg: float,
+) -> NDArray[np.float64]:
+    """`matrix` after turning the view about its centre; draws nothing where it may not turn."""
+    if not reach_deg:
+        return matrix
+    middle = ((size[1] - 1) / 2, (size[0] - 1) / 2)
+    turn = cv2.getRotationMatrix2D(middle, rng.uniform(-reach_deg, reach_deg), 1.0)
+    return np.asarray(matrix @ np.vstack([turn, [0, 0, 1]]))
 
 
 def _warped(
