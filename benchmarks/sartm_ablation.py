@@ -1,14 +1,19 @@
 """What each part of SARTM's training is worth: a table of arms, in one command.
 
     python -m benchmarks.sartm_ablation --out FOLDER [--cache FOLDER] [--arms NAME ...]
-        [--seeds 0 1 2] [--steps 400] [--preset cached]
+        [--seeds 0 1 2] [--every-seed] [--steps 400] [--preset cached]
+    THERMOSCOPE_DATA=FOLDER python -m benchmarks.sartm_ablation --out FOLDER --preset udder
+        --steps 150
 
 Every arm trains the heads and the fusion of `sartm_small` on what the frozen trunk says of the same
 rendered pairs, which is kept, so that a step is cheap; the last arm also changes the trunk, and
 computes it anew in each step. Scores are mean IoU, %, over the classes
 present, on rendered pairs of other worlds: both pictures, colour alone, thermal alone. The first
-arm runs with every seed, the others with the first. Finished arms are lines of OUT/arms.jsonl and
-not repeated.
+arm runs with every seed, the others with the first, or all with --every-seed. Finished arms are
+lines of OUT/arms.jsonl and not repeated.
+
+A preset for thermal frames alone has the arms that concern them, and IoU without the first class
+for its score: `udder` learns real masks and is scored on frames of other days.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,31 +30,41 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.anythermal import machine
 from benchmarks.rows import kept_rows, seeds_table
 
+from thermoscope.core.files import data_folder
 from thermoscope.recipes.sartm import PRESETS, SartmConfig, run
 from thermoscope.recipes.sartm_frames import KeptFeatures
 
 WHOLE = "all parts"
 SCORES = {"miou": "both", "miou_rgb": "colour alone", "miou_thermal": "thermal alone"}
+THERMAL_SCORES = {"miou_foreground": "IoU of the objects"}
 
 
 def arms(base: SartmConfig) -> dict[str, SartmConfig]:
-    """Name to config; each leaves one part out of `base`."""
-    weights, views = base.weights, base.augmentation
+    """Name to config; each leaves one part out of the first, or adds one."""
+    whole = replace(base, text_encoder=base.text_encoder or "minilm")
+    weights = whole.weights
     wordless = replace(weights, relation=0.0, prototype=0.0, text=0.0)
+    return {
+        WHOLE: whole,
+        "without words and prototypes": replace(whole, weights=wordless, text_encoder=""),
+        **(_arms_of_pairs(whole) if base.inputs == "rgb_thermal" else {}),
+        "without the mask decoder's answer": replace(whole, head="fpn"),
+        "without the pyramid head's answer": replace(whole, head="decoder"),
+        "with LoRA of rank 8 in the trunk": replace(whole, lora_rank=8, keep_features=False),
+    }
+
+
+def _arms_of_pairs(whole: SartmConfig) -> dict[str, SartmConfig]:
+    weights, views = whole.weights, whole.augmentation
     apart = replace(weights, cross_scores=0.0, cross_features=0.0)
     return {
-        WHOLE: base,
-        "without words and prototypes": replace(base, weights=wordless, text_encoder=""),
-        "without branches that teach each other": replace(base, weights=apart),
+        "without branches that teach each other": replace(whole, weights=apart),
         "without missing pictures": replace(
-            base, augmentation=replace(views, rgb_missing=0.0, thermal_missing=0.0)
+            whole, augmentation=replace(views, rgb_missing=0.0, thermal_missing=0.0)
         ),
         "without fusion: mean of two answers": replace(
-            base, weights=replace(weights, fused=0.0), answer="mean"
+            whole, weights=replace(weights, fused=0.0), answer="mean"
         ),
-        "without the mask decoder's answer": replace(base, head="fpn"),
-        "without the pyramid head's answer": replace(base, head="decoder"),
-        "with LoRA of rank 8 in the trunk": replace(base, lora_rank=8, keep_features=False),
     }
 
 
@@ -58,12 +73,16 @@ def finished(path: Path) -> dict[tuple[str, int], dict[str, float]]:
     return {(row["arm"], row["seed"]): row["scores"] for row in kept_rows(path)}
 
 
-def table(done: dict[tuple[str, int], dict[str, float]], names: Sequence[str]) -> str:
+def table(
+    done: dict[tuple[str, int], dict[str, float]],
+    names: Sequence[str],
+    columns: Mapping[str, str] = SCORES,
+) -> str:
     """Markdown: mean and range over the seeds."""
     rows = {
         name: [scores for (arm, _), scores in sorted(done.items()) if arm == name] for name in names
     }
-    return seeds_table(rows, SCORES, of="arm", factor=100)
+    return seeds_table(rows, columns, of="arm", factor=100)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -73,14 +92,18 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, help="folder for rendered frames")
     parser.add_argument("--arms", nargs="*", help="names of rows; all if not given")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--every-seed", action="store_true", help="for all arms")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--preset", default="cached")
     given = parser.parse_args(words)
     base = PRESETS[given.preset]
+    root = given.cache if base.train.data == "scenes" else data_folder()
+    if base.train.data != "scenes" and root is None:
+        parser.error("the frames are under THERMOSCOPE_DATA, which is not set")
     base = replace(
         base,
-        train=replace(base.train, root=given.cache),
-        val=replace(base.val, root=given.cache),
+        train=replace(base.train, root=root),
+        val=replace(base.val, root=root),
         loop=replace(base.loop, steps=given.steps, warmup_steps=given.steps // 10),
     )
     every = arms(base)
@@ -91,7 +114,7 @@ def main(words: Sequence[str] | None = None) -> int:
     log = given.out / "arms.jsonl"
     kept: KeptFeatures = {}  # the trunk looks at a picture once for all arms
     for name in given.arms or every:
-        for seed in given.seeds if name == WHOLE else given.seeds[:1]:
+        for seed in given.seeds if name == WHOLE or given.every_seed else given.seeds[:1]:
             if (name, seed) in finished(log):
                 continue
             folder = given.out / f"{list(every).index(name)}_{seed}"
@@ -103,8 +126,9 @@ def main(words: Sequence[str] | None = None) -> int:
                 stream.write(json.dumps(row) + "\n")
             shutil.rmtree(folder)
             print(f"{name}, seed {seed}: {result.scores}", flush=True)
-    print(f"\n{given.steps} steps of {base.loop.batch_size} pairs; {machine()}\n")
-    print(table(finished(log), list(every)))
+    columns = SCORES if base.inputs == "rgb_thermal" else THERMAL_SCORES
+    print(f"\n{given.steps} steps of {base.loop.batch_size} views; {machine()}\n")
+    print(table(finished(log), list(every), columns))
     return 0
 
 

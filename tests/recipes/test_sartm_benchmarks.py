@@ -101,6 +101,26 @@ def test_each_arm_of_the_ablation_leaves_one_part_out():
         assert config.keep_features
 
 
+def test_arms_of_thermal_frames_are_those_that_concern_them():
+    every = sartm_ablation.arms(PRESETS["udder"])
+    assert list(every) == [
+        sartm_ablation.WHOLE,
+        "without words and prototypes",
+        "without the mask decoder's answer",
+        "without the pyramid head's answer",
+        "with LoRA of rank 8 in the trunk",
+    ]
+    assert every[sartm_ablation.WHOLE].text_encoder == "minilm"
+    assert not every["without words and prototypes"].text_encoder
+
+
+def test_arms_of_real_masks_need_the_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("THERMOSCOPE_DATA", str(tmp_path / "absent"))
+    with pytest.raises(SystemExit):
+        sartm_ablation.main(["--out", str(tmp_path), "--preset", "udder"])
+    assert "THERMOSCOPE_DATA, which is not set" in capsys.readouterr().err
+
+
 def test_an_arm_runs_is_remembered_and_not_repeated(tmp_path, capsys):
     words = ["--out", str(tmp_path), "--preset", "tiny", "--steps", "2", "--seeds", "0"]
     words += ["--arms", "without fusion: mean of two answers"]
