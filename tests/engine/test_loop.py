@@ -13,7 +13,8 @@ import torch
 from tests.fakes import distill_run
 from tests.fakes.distill_run import small_task
 
-from thermoscope.core.errors import ConfigError, ReadError, WriteError
+from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeWarning, WriteError
+from thermoscope.engine import loop
 from thermoscope.engine.checkpoint import read_checkpoint
 from thermoscope.engine.loop import LoopConfig, fit, learning_rate_at
 
@@ -65,6 +66,21 @@ def test_two_processes_do_what_one_does(tmp_path):
     assert len(one) == len(two) == 20
     assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < 1e-4
     assert one[-1] < one[0]
+
+
+def test_emulated_halves_are_not_used(tmp_path, monkeypatch):
+    def history(folder, precision):
+        task = small_task(2)
+        return fit(task, replace(task.config.loop, precision=precision), tmp_path / folder).history
+
+    whole = history("whole", "32-true")
+    monkeypatch.setattr(loop, "emulates_bfloat16", lambda: True)
+    with pytest.warns(ThermoscopeWarning, match="training in float32"):
+        emulated = history("emulated", "bf16-mixed")
+    monkeypatch.setattr(loop, "emulates_bfloat16", lambda: False)
+    asked = history("asked", "bf16-mixed")
+    assert [row["loss"] for row in emulated] == [row["loss"] for row in whole]
+    assert [row["loss"] for row in asked] != [row["loss"] for row in whole]
 
 
 def test_schedule():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +24,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from thermoscope.core.checks import check_positive
 from thermoscope.core.config import config_to_dict
-from thermoscope.core.errors import ConfigError, WriteError
+from thermoscope.core.errors import ConfigError, ThermoscopeWarning, WriteError
 from thermoscope.engine.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from thermoscope.engine.processor import emulates_bfloat16
 
 __all__ = [
     "Batch",
@@ -39,6 +41,7 @@ __all__ = [
 
 Batch = dict[str, Tensor]
 Gather = Callable[[Tensor], Tensor]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class LoopConfig:
         schedule: ``"cosine"`` falls to 0 after the warm-up, ``"constant"`` stays.
         warmup_steps: Updates over which the rate rises linearly from 0.
         gradient_clip: Largest norm of the gradient, 0 for none.
-        precision: ``"32-true"``, or ``"bf16-mixed"`` where the processor has it.
+        precision: ``"bf16-mixed"`` becomes ``"32-true"``, with a warning, on a CPU that would only
+            emulate it.
         accelerator: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         devices: Processes on each machine.
         nodes: Machines.
@@ -73,7 +77,7 @@ class LoopConfig:
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = 50
     gradient_clip: float = 1.0
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Precision = "32-true"
     accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1
@@ -194,8 +198,23 @@ def _fabric(config: LoopConfig) -> Fabric:
         devices=config.devices,
         num_nodes=config.nodes,
         strategy=strategy,
-        precision=config.precision,
+        precision=_precision(config),
     )
+
+
+def _precision(config: LoopConfig) -> Precision:
+    on_cpu = config.accelerator == "cpu" or (
+        config.accelerator == "auto" and not torch.accelerator.is_available()
+    )
+    if config.precision == "bf16-mixed" and on_cpu and emulates_bfloat16():
+        warnings.warn(
+            "this CPU has no instructions for bfloat16 and would take several times as long: "
+            "training in float32.",
+            ThermoscopeWarning,
+            stacklevel=4,
+        )
+        return "32-true"
+    return config.precision
 
 
 def first_process() -> bool:

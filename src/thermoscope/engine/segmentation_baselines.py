@@ -24,6 +24,7 @@ from torch.nn import functional
 from thermoscope.core.checks import check_positive, check_shape
 from thermoscope.core.errors import ConfigError, ShapeError
 from thermoscope.core.sample import IGNORE_INDEX
+from thermoscope.engine.processor import emulates_bfloat16
 from thermoscope.losses.segmentation import SegmentationTerm, segmentation_losses
 from thermoscope.models.anythermal import AnyThermal
 from thermoscope.models.prepare import IMAGENET_MEAN, IMAGENET_STD
@@ -150,7 +151,7 @@ class TrainingPlan:
         learning_rate: Of AdamW, falling to 0 along a cosine.
         seed: Of weights and order.
         mirrored: Mirror half of the pictures left to right.
-        half: Products in bfloat16, which is faster where the processor has them.
+        half: Products in bfloat16, where the processor has them.
         terms: Losses, summed.
 
     Raises:
@@ -206,6 +207,7 @@ class _Network(ABC):
 
     def _train(self, network: nn.Module, seen: Tensor, truth: Tensor) -> None:
         plan = self.plan
+        half = plan.half and not emulates_bfloat16()
         optimizer = torch.optim.AdamW(network.parameters(), plan.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, plan.steps)
         network.train()
@@ -213,7 +215,7 @@ class _Network(ABC):
             images, labels = seen[chosen], truth[chosen]
             if plan.mirrored and torch.rand(()) < 0.5:
                 images, labels = images.flip(-1), labels.flip(-1)
-            with torch.autocast("cpu", torch.bfloat16, enabled=plan.half):
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
                 logits = network(images.contiguous(memory_format=torch.channels_last))
             scaled = self._scaled(logits.float(), labels.shape[1:])
             loss = segmentation_losses(scaled, labels, terms=plan.terms)["loss"]
