@@ -5,6 +5,7 @@ from tests.reference.dinov2_plain import random_state
 
 from thermoscope.core.errors import (
     ConfigError,
+    ReadError,
     UnknownNameError,
     WeightsMismatchError,
     WriteError,
@@ -28,6 +29,14 @@ def test_names(tmp_path):
     assert list_models(tmp_path) == ["anythermal_base", "anythermal_tiny"]
     with pytest.raises(UnknownNameError, match="Did you mean 'anythermal_tiny'"):
         load_model("anythermal_tini", folder=tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["absent", "unfinished"])
+def test_a_folder_without_weights_is_named(tmp_path, folder):
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "config.yaml").write_text("loop: {steps: 3}")
+    with pytest.raises(ReadError, match=f"no weights in .*{folder}"):
+        load_model("anythermal_tiny", folder=tmp_path / folder)
 
 
 def test_models_with_weights_of_others(tmp_path):

@@ -42,6 +42,7 @@ __all__ = [
 BUNDLED = Path(__file__).resolve().parent.parent / "weights"
 SHA256_LENGTH = 64
 UNWRITTEN = "unwritten"
+RUN_SETTINGS = "config"  # config.yaml: what a training run was asked for lies beside its weights
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ def list_weights(folder: str | Path | None = None) -> list[str]:
     Args:
         folder: Where to look; the bundled weights and `THERMOSCOPE_WEIGHTS` if None.
     """
-    return sorted({card.stem for root in _roots(folder) for card in root.glob("*.yaml")})
+    cards = {card.stem for root in _roots(folder) for card in root.glob("*.yaml")}
+    return sorted(cards - {RUN_SETTINGS})
 
 
 def _roots(folder: str | Path | None) -> list[Path]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from thermoscope.core.errors import ConfigError, UnknownNameError
+from thermoscope.core.errors import ConfigError, ReadError, UnknownNameError
 from thermoscope.core.weights import WeightsCard, find_weights, list_weights, load_weights
 
 __all__ = ["BUILDERS", "list_models", "load_model"]
@@ -58,11 +58,16 @@ def load_model(
     Raises:
         UnknownNameError: No such model.
         ConfigError: `source` is missing where it is needed, or given where it is not.
-        ReadError: A weights file is absent or damaged.
+        ReadError: No weights in `folder`, or a weights file is absent or damaged.
         WeightsMismatchError: Weights that do not fit the network or their card.
     """
     if name in OUTSIDE:
         return _from_source(name, source)
+    if folder is not None and not list_weights(folder):
+        raise ReadError(
+            f"there are no weights in {folder}. Name the folder that a finished run wrote into.",
+            path=Path(folder),
+        )
     if name not in list_weights(folder):
         raise UnknownNameError("model", name, list_models(folder), listing="thermoscope models")
     if source is not None:
