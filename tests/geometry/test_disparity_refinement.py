@@ -113,6 +113,21 @@ def test_wrong_planes_are_named():
         refine_disparity(view[None], view, slanted())
     with pytest.raises(ConfigError, match="rounds must be 0 or more, got -1"):
         refine_disparity(view, view, slanted(), rounds=-1)
+    for wrong in (-1.0, float("nan")):
+        with pytest.raises(ConfigError, match="smoothness must be 0 or more"):
+            refine_disparity(view, view, slanted(), smoothness=wrong)
+
+
+def test_smoothness_takes_bumps_out_of_a_noisy_surface():
+    truth = slanted()
+    noise = np.random.default_rng(2).normal(size=(2, *SIZE)).astype(np.float32) * 150
+    left, right = (view + n for view, n in zip(pair(truth), noise, strict=True))
+    bumps = []
+    for smoothness in (0, 5, 25, 100):
+        error = refine_disparity(left, right, truth, smoothness=smoothness) - truth
+        bumps.append(float(np.abs(np.diff(error[INSIDE], axis=1)).mean()))
+    assert bumps[1] > bumps[2] > bumps[3]
+    assert bumps[0] != bumps[1]  # 0 leaves the pass out, which is no case of little smoothness
 
 
 def test_views_that_show_different_things_move_nothing_far():

@@ -35,12 +35,17 @@ LARGEST = 1.0  # difference that counts, in units of contrast: an outlier is no 
 AGREED, STRANGE = 0.4, 0.6  # differences up to which a window is believed, and from which not
 FAITH = 0.03  # in the answer given: windows whose cost bends less around the best step count less
 LEVELS = 40.0  # grey levels of a unit of contrast in the last pass, which reads 8 bits
-SMOOTHNESS = 25.0  # of the last pass, against 5 for grey levels and 10 for their slopes
+SMOOTHNESS = 25.0  # against 5 for grey levels and 10 for their slopes
 WARPS, SWEEPS, HASTE = 3, 4, 1.8  # of its solver; over-relaxed
 
 
 def refine_disparity(
-    left: NDArray[Any], right: NDArray[Any], disparity: NDArray[Any], *, rounds: int = 3
+    left: NDArray[Any],
+    right: NDArray[Any],
+    disparity: NDArray[Any],
+    *,
+    rounds: int = 3,
+    smoothness: float = SMOOTHNESS,
 ) -> Floats:
     """The disparity of a rectified pair, at most a few pixels from the one given.
 
@@ -49,15 +54,16 @@ def refine_disparity(
         right: The other view; offset, gain and slow changes between the two do not matter.
         disparity: (H, W) px, ``x_left - x_right``, all finite. Where it leads out of the right view
             it is only moved along with its neighbours.
-        rounds: How often; each may move a pixel by up to 1 px, the last pass by up to 3. 0 changes
+        rounds: How often windows are compared; each may move a pixel by up to 1 px. 0 changes
             nothing.
+        smoothness: Of the last pass, which may move a pixel by up to 3 px; 0 leaves it out.
 
     Returns:
         (H, W) float32, px.
 
     Raises:
         ShapeError: Planes that are not (H, W), or of different sizes.
-        ConfigError: `rounds` is negative.
+        ConfigError: `rounds` or `smoothness` is negative.
 
     Example:
         >>> view = np.cumsum(np.random.default_rng(0).normal(size=(40, 60)), axis=1)
@@ -67,6 +73,8 @@ def refine_disparity(
     """
     if rounds < 0:
         raise ConfigError(f"rounds must be 0 or more, got {rounds}.")
+    if not smoothness >= 0:
+        raise ConfigError(f"smoothness must be 0 or more, got {smoothness}.")
     check_shape(left, "H W", name="left")
     height, width = left.shape
     for name, plane in (("right", right), ("disparity", disparity)):
@@ -82,18 +90,17 @@ def refine_disparity(
         step, weight = _best_step(further + PRICE, same, nearer + PRICE)
         weight[(source < 0) | (source > width - 1)] = 0
         refined += _mean_around(weight * step) / (_mean_around(weight) + FAITH)
-    if rounds:
+    if rounds and smoothness:
         source = columns - refined
-        refined += np.where(
-            (source < 0) | (source > width - 1), 0, _levelling(here, there, refined)
-        )
+        added = _levelling(here, there, refined, smoothness)
+        refined += np.where((source < 0) | (source > width - 1), 0, added)
     return refined
 
 
-def _levelling(here: Floats, there: Floats, disparity: Floats) -> Floats:
+def _levelling(here: Floats, there: Floats, disparity: Floats, smoothness: float) -> Floats:
     """(H, W) what the variational pass adds, at most 3 px."""
     solver = cv2.VariationalRefinement.create()
-    solver.setAlpha(SMOOTHNESS)
+    solver.setAlpha(smoothness)
     solver.setFixedPointIterations(WARPS)
     solver.setSorIterations(SWEEPS)
     solver.setOmega(HASTE)
