@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from benchmarks import sartm_ablation, sartm_boxes, sartm_overlays, sartm_words
+from benchmarks import front_page, sartm_ablation, sartm_boxes, sartm_overlays, sartm_words
 from benchmarks.sartm_masks import METHODS, finished, table
 from benchmarks.sartm_scenes import BaselineSegmenter, add_rows, markdown
 
@@ -216,3 +216,16 @@ def test_a_row_of_boxes_says_where_a_model_has_no_class():
 def test_outlines_of_real_boxes_beat_the_boxes(real_data):
     outlines, whole = sartm_boxes.outline_quality(real_data, every=10)
     assert outlines > whole + 5
+
+
+def test_the_front_page_shows_what_the_shipped_weights_say():
+    rng = np.random.default_rng(0)
+    left = (22_000 + 300 * rng.random((64, 96))).astype(np.uint16)
+    rgb = rng.integers(0, 255, (64, 96, 3), dtype=np.uint8)
+    (colour, grey, classes, near), labels = front_page.cells(rgb, left, np.roll(left, -6, axis=1))
+    assert {cell.shape for cell in (colour, grey, classes, near)} == {(64, 96, 3)}
+    assert {cell.dtype for cell in (colour, grey, classes, near)} == {np.dtype(np.uint8)}
+    np.testing.assert_array_equal(colour, rgb)
+    assert labels.shape == (64, 96)
+    assert (classes != grey).any()
+    assert len(np.unique(near.reshape(-1, 3), axis=0)) > 1
