@@ -22,6 +22,7 @@ from thermoscope.recipes.thermostereort import (
     StereoData,
     StereoTask,
     _network,
+    _sources,
     _stores,
     run,
 )
@@ -194,6 +195,35 @@ def test_an_environment_named_twice_is_learned_twice_as_often_and_scored_once(
     assert [val.samples.moment(i).place.environment for i in (0, 2)] == ["indoor", "urban"]
 
 
+def test_pairs_of_other_textures_are_kept_elsewhere(tmp_path: Path) -> None:
+    data = StereoData(scenes=0, retextured=3, val=0, cache=tmp_path / "cache")
+    folders = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "splits.csv").write_text("split,source,rgb,thermal,label,environment\n")
+        config = replace(TINY, data=replace(data, textures=tmp_path / name))
+        ((store,), _) = _stores(config, tmp_path)
+        folders.append(store.folder)
+    assert folders[0] != folders[1]
+
+
+def test_a_card_names_what_the_start_and_the_first_preset_and_the_teacher_saw() -> None:
+    names = [source.name for source in _sources(PRESETS["own"])]
+    assert {"scenes", "thermostereort_base", "msrs", "hituav", "buffalo_udder"} <= set(names)
+    plain = replace(PRESETS["fast"], data=replace(PRESETS["fast"].data, retextured=0))
+    assert [source.name for source in _sources(plain)] == [
+        "scenes"
+    ]  # the first preset has none too
+    grown = [source.name for source in _sources(PRESETS["base"])]
+    assert grown.count("msrs") == 1
+    assert "scenes" in grown
+    recorded = replace(
+        TINY, data=StereoData(scenes=0, retextured=3), start="thermostereort_fast", first=""
+    )
+    assert "textures of pairs" in {source.use for source in _sources(recorded)}
+
+
+@pytest.mark.filterwarnings("ignore:this CPU has no instructions for bfloat16")
 def test_a_run_leaves_weights_that_load(tmp_path: Path) -> None:
     data = StereoData(
         scenes=1, retextured=0, val=1, preset="tiny", environments=("indoor",), frames_per_scene=1

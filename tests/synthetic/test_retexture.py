@@ -16,6 +16,7 @@ from thermoscope.core.errors import (
 )
 from thermoscope.core.sample import check_sample
 from thermoscope.geometry.stereo import warp_right_to_left
+from thermoscope.recipes.stereo_store import pair_of
 from thermoscope.synthetic.disparity_field import random_disparity
 from thermoscope.synthetic.forward_warp import forward_warp, sample_rows
 from thermoscope.synthetic.retexture import RealTextures, Retextured, lift_to_counts
@@ -208,6 +209,20 @@ def steepness(picture):
     """Larger of the steps to the pixels at either side."""
     step = np.abs(np.diff(picture, axis=1))
     return np.maximum(np.pad(step, ((0, 0), (1, 0))), np.pad(step, ((0, 0), (0, 1))))
+
+
+def test_what_the_left_view_does_not_see_of_the_right_one_is_unknown(tmp_path):
+    data = Retextured(folder(tmp_path, ROWS), width=96, height=64, max_disparity_px=20, count=3)
+    for sample in data:
+        pair = pair_of(sample)
+        landed = np.zeros(pair.left.shape, bool)
+        rows, columns = np.mgrid[: landed.shape[0], : landed.shape[1]]
+        seen = columns - pair.disparity
+        for near in (np.floor(seen), np.ceil(seen)):
+            inside = (near >= 0) & (near < landed.shape[1])
+            landed[rows[inside], near[inside].astype(int)] = True
+        assert not (pair.valid_right & ~landed).any()
+        assert 0.5 < pair.valid_right.mean() < 1
 
 
 def test_clean_pairs_are_exact_and_noisy_ones_differ_as_cameras_do(tmp_path):

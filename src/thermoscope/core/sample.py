@@ -94,7 +94,11 @@ FIELDS: dict[str, Field] = {
         "float32", "1 H W", "px, x_left - x_right, any sign", "see valid", "Of the left view"
     ),
     "disparity_right": Field(
-        "float32", "1 H W", "px, x_left - x_right, any sign", "0 where unknown", "Of the right view"
+        "float32",
+        "1 H W",
+        "px, x_left - x_right, any sign",
+        "inf where unknown",
+        "Of the right view",
     ),
     "depth": Field("float32", "1 H W", "m along z", "see valid", "Depth of the left thermal view"),
     "valid": Field(

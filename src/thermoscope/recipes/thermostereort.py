@@ -29,7 +29,13 @@ from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError, UnknownNameError
 from thermoscope.core.files import data_folder
 from thermoscope.core.sample import Sample
-from thermoscope.core.weights import UNWRITTEN, TrainingSource, WeightsCard, write_weights
+from thermoscope.core.weights import (
+    UNWRITTEN,
+    TrainingSource,
+    WeightsCard,
+    find_weights,
+    write_weights,
+)
 from thermoscope.data.catalogue import dataset_info
 from thermoscope.data.stereo_augment import (
     StereoPairViews,
@@ -59,7 +65,7 @@ from thermoscope.recipes.stereo_store import StereoStore, sparse_truth
 from thermoscope.recipes.train_command import train_command
 from thermoscope.synthetic.cache import fingerprint
 from thermoscope.synthetic.dataset import RENDERER, Scenes
-from thermoscope.synthetic.retexture import Retextured
+from thermoscope.synthetic.retexture import RETEXTURER, Retextured
 from thermoscope.synthetic.scenes import ENVIRONMENTS
 
 __all__ = ["PRESETS", "StereoConfig", "StereoData", "StereoTask", "run"]
@@ -286,11 +292,33 @@ def run(config: StereoConfig, out: Path) -> FitResult:
     return result
 
 
-def _trained_before(config: StereoConfig, out: Path) -> ThermoStereoRT:
-    """The network of the preset `config.first`, trained in a folder of its own, to go on with."""
+def _before(config: StereoConfig, out: Path) -> StereoConfig:
+    """The preset `config.first`, on the data folders, devices and seed of `config`.
+
+    Raises:
+        UnknownNameError: No such preset.
+    """
     if config.first not in PRESETS:
         raise UnknownNameError("preset", config.first, PRESETS)
     before = PRESETS[config.first]
+    here = {
+        name: getattr(config.loop, name)
+        for name in ("seed", "precision", "accelerator", "devices", "nodes", "strategy", "workers")
+    }
+    data = replace(
+        before.data,
+        retextured=before.data.retextured if config.data.retextured else 0,
+        textures=config.data.textures,
+        cache=config.data.cache or out / "pairs",
+        workers=config.data.workers,
+        val=0,
+    )
+    return replace(before, data=data, loop=replace(before.loop, **here))
+
+
+def _trained_before(config: StereoConfig, out: Path) -> ThermoStereoRT:
+    """The network of the preset `config.first`, trained in a folder of its own, to go on with."""
+    before = _before(config, out)
     network = _network(before)
     if network.arguments != _network(config).arguments:
         raise ConfigError(
@@ -298,21 +326,9 @@ def _trained_before(config: StereoConfig, out: Path) -> ThermoStereoRT:
             f"{config.min_disparity_px} to {config.max_disparity_px} px. Choose the same size, "
             "range and attention, or leave --first empty."
         )
-    here = {
-        name: getattr(config.loop, name)
-        for name in ("seed", "precision", "accelerator", "devices", "nodes", "strategy", "workers")
-    }
-    data = replace(
-        before.data,
-        textures=config.data.textures,
-        cache=config.data.cache or out / "pairs",
-        workers=config.data.workers,
-        val=0,
-    )
-    before = replace(before, data=data, loop=replace(before.loop, **here))
     stores, _ = _stores(before, out)
     for store in stores:
-        store.fill(workers=data.workers)
+        store.fill(workers=before.data.workers)
     fit(StereoTask(before, network, stores), before.loop, out / "first")
     return network.train()
 
@@ -389,8 +405,8 @@ def _retextured(config: StereoConfig, store: Any, *, taught: bool) -> StereoStor
         "max_disparity_px": float(config.max_disparity_px) * 0.75,
         "sources": data.texture_sources,
     }
-    samples = Retextured(textures, **settings)
-    made: StereoStore = store("retextured", samples, settings, taught=taught)
+    about = {**settings, "version": RETEXTURER, "textures": str(Path(textures).resolve())}
+    made: StereoStore = store("retextured", Retextured(textures, **settings), about, taught=taught)
     return made
 
 
@@ -403,23 +419,39 @@ def _real(chosen: RealPairs, store: Any, rendered: int) -> list[StereoStore]:
     return [made] * chosen.repeats(len(made), rendered)
 
 
-def _write_weights(
-    config: StereoConfig, network: ThermoStereoRT, result: FitResult, out: Path
-) -> None:
-    data = config.data
-    sources = [TrainingSource("scenes", "Apache-2.0", "rendered stereo pairs")]
+def _sources(config: StereoConfig) -> tuple[TrainingSource, ...]:
+    """Everything that the weights have seen, once: also what they began with, and what taught."""
+    stages = [config, _before(config, Path())] if config.first else [config]
+    found = [source for stage in stages for source in _shown(stage)]
+    if config.start is not None:
+        found += find_weights(config.start)[0].sources
+    if config.teacher:
+        card, _ = find_weights(config.teacher, folder=config.teacher_folder)
+        found += [TrainingSource(config.teacher, card.licence, "distillation"), *card.sources]
+    return tuple(dict.fromkeys(found))
+
+
+def _shown(config: StereoConfig) -> list[TrainingSource]:
+    data, found = config.data, []
+    if data.scenes:
+        found.append(TrainingSource("scenes", "Apache-2.0", "rendered stereo pairs"))
     if data.retextured:
-        sources += [
+        found += [
             TrainingSource(name, dataset_info(name).licence, "textures of pairs")
             for name in data.texture_sources
         ]
     if data.real.left is not None:
-        sources.append(TrainingSource("own", "unstated", "pairs without truth"))
+        found.append(TrainingSource("own", "unstated", "pairs without truth"))
     if data.real.data:
         licence = dataset_info(data.real.data).licence
-        sources.append(TrainingSource(data.real.data, licence, "pairs with truth"))
-    if config.teacher:
-        sources.append(TrainingSource(config.teacher, "Apache-2.0", "distillation"))
+        found.append(TrainingSource(data.real.data, licence, "pairs with truth"))
+    return found
+
+
+def _write_weights(
+    config: StereoConfig, network: ThermoStereoRT, result: FitResult, out: Path
+) -> None:
+    data = config.data
     card = WeightsCard(
         name=config.name,
         model="thermostereort",
@@ -427,7 +459,7 @@ def _write_weights(
         licence="Apache-2.0",
         sha256=UNWRITTEN,
         input_spec=network.input_spec,
-        sources=tuple(sources),
+        sources=_sources(config),
         command=train_command("thermostereort", config, PRESETS, name=config.name),
         seed=config.loop.seed,
         scores=result.scores,

@@ -26,9 +26,10 @@ from thermoscope.sensor.noise import NoiseModel, simulate_noise
 from thermoscope.synthetic.disparity_field import DisparityField, random_disparity
 from thermoscope.synthetic.forward_warp import forward_warp, sample_rows
 
-__all__ = ["RealTextures", "Retextured", "lift_to_counts"]
+__all__ = ["RETEXTURER", "RealTextures", "Retextured", "lift_to_counts"]
 
 Floats = NDArray[np.float64]
+RETEXTURER = 2  # rises when the same arguments give other pairs
 COUNTS_MAX = 16383  # 14 bit
 FORBIDDEN = "stereo"
 # Used range and left-right difference of real 14-bit stereo frames: 450-1050 and 70-150 counts.
@@ -175,7 +176,8 @@ class Retextured:
     def __getitem__(self, index: int) -> Sample:
         """Sample `index`: counts, counts_right, disparity, disparity_right, valid, occluded.
 
-        Also `row_offset_px`: the right view lies lower by that many rows.
+        Also `row_offset_px`: the right view lies lower by that many rows. The right view's
+        disparity is inf where the left one does not see the surface.
 
         Raises:
             IndexError: Outside the data set.
@@ -201,7 +203,9 @@ class Retextured:
             "counts": _counts(left),
             "counts_right": _counts(right),
             "disparity": field.disparity[None].astype(np.float32),
-            "disparity_right": warped.disparity_right[None].astype(np.float32),
+            "disparity_right": np.where(warped.hole, np.inf, warped.disparity_right)[None].astype(
+                np.float32
+            ),
             "valid": np.ones((1, self.height, self.width), bool),
             "occluded": warped.occluded[None],
             "row_offset_px": row_offset,
