@@ -85,6 +85,16 @@ def test_another_size_of_picture(registered):
     assert np.linalg.norm(half - mapped(true, GRID), axis=1).mean() < 1.2
 
 
+def test_a_finer_picture_does_not_shift_the_answer():
+    """Pixel centres, not corners, stay where they are when a picture is scaled."""
+    thermal, rgb = scene()
+    fine = cv2.resize(rgb, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    off = align(fine, thermal).rgb_points(GRID) - ((GRID + 0.5) * 4 - 0.5)
+    assert (
+        np.abs(off.mean(axis=0)).max() < 0.6
+    )  # corners would give 1.5
+
+
 def test_pictures_of_two_scenes_are_refused():
     thermal, _ = scene(1)
     _, rgb = scene(2)

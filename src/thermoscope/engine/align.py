@@ -24,6 +24,7 @@ from thermoscope.engine.align_search import (
     coarse_guesses,
     mapped,
     match_blocks,
+    unscaled,
 )
 from thermoscope.engine.align_structure import grey_of
 from thermoscope.engine.thin_plate import ThinPlate
@@ -218,7 +219,7 @@ def _step(
     small_r = cv2.resize(rgb, None, fx=scale_r, fy=scale_r, interpolation=kind)
     if min(small_r.shape) < 16:
         return None
-    to_full_t, to_full_r = np.diag([1 / scale_t] * 2 + [1.0]), np.diag([1 / scale_r] * 2 + [1.0])
+    to_full_t, to_full_r = unscaled(scale_t), unscaled(scale_r)
     local = np.linalg.inv(to_full_r) @ matrix @ to_full_t
     fits = min(block, small_t.shape[0] // 2 - reach)
     if fits < LEAST_BLOCK_PX:
@@ -232,7 +233,8 @@ def _step(
     if fitted is None or inliers.sum() < LEAST_MATCHES:
         return None
     errors = np.linalg.norm(mapped(fitted, found.thermal) - found.rgb, axis=1)
-    matches = BlockMatches(found.thermal / scale_t, found.rgb / scale_r, found.score, found.margin)
+    full = (mapped(to_full_t, found.thermal), mapped(to_full_r, found.rgb))
+    matches = BlockMatches(*full, found.score, found.margin)
     return _Fit(
         to_full_r @ fitted @ np.linalg.inv(to_full_t),
         matches,

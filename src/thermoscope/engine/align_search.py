@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from thermoscope.engine.align_structure import structure
 
-__all__ = ["BlockMatches", "Guess", "coarse_guesses", "mapped", "match_blocks"]
+__all__ = ["BlockMatches", "Guess", "coarse_guesses", "mapped", "match_blocks", "unscaled"]
 
 Floats = NDArray[np.float64]
 Planes = NDArray[np.float32]
@@ -96,8 +96,19 @@ def coarse_guesses(thermal: Planes, rgb: Planes, *, count: int = 4) -> list[Gues
             )
             found.append(guess)
     found.sort(key=lambda g: -g.score)
-    to_t, to_r = np.diag([scale_t, scale_t, 1.0]), np.diag([1 / scale_r, 1 / scale_r, 1.0])
+    to_t, to_r = np.linalg.inv(unscaled(scale_t)), unscaled(scale_r)
     return [Guess(to_r @ g.matrix @ to_t, g.score) for g in found[:count]]
+
+
+def unscaled(scale: float) -> Floats:
+    """(3, 3) from pixels of a picture resized by `scale` to those it had; whole = at centres.
+
+    Example:
+        >>> (unscaled(0.5) @ [0.0, 0.0, 1.0])[:2].tolist()  # amid the first two pixels
+        [0.5, 0.5]
+    """
+    shift = 0.5 / scale - 0.5
+    return np.array([[1 / scale, 0, shift], [0, 1 / scale, shift], [0, 0, 1.0]])
 
 
 def _best_shift(
