@@ -67,6 +67,18 @@ def test_lists_decide_where_there_are_some(root):
         labelled_folder(root, split="val")
 
 
+def test_stems_with_dots_are_listed_as_they_are(root):
+    """Stamps such as 1600000000.25 are usual names."""
+    for stem in ("f0.1", "f0.25"):
+        for kind, ending in (("thermal", "tiff"), ("labels", "png")):
+            plane = np.zeros((4, 6), np.uint16 if kind == "thermal" else np.uint8)
+            cv2.imwrite(str(root / kind / f"{stem}.{ending}"), plane)
+    (root / "train.txt").write_text("f0.1\nf0\n")
+    (root / "val.txt").write_text("f0.25\nthermal/f0.1.tiff\n")
+    assert [item.name for item in labelled_folder(root).items] == ["f0.1", "f0"]
+    assert [item.name for item in labelled_folder(root, split="val").items] == ["f0.25", "f0.1"]
+
+
 def test_what_stays_alone_is_named(root):
     cv2.imwrite(str(root / "labels" / "g.png"), np.zeros((4, 6), np.uint8))
     assert "labels: 1 of 10 files have no partner (g)" in labelled_folder(root).findings[0]

@@ -134,6 +134,12 @@ def test_flat_folders_go_by_their_list(triple):
         pst900(root)
 
 
+def test_a_flat_folder_may_have_dots_in_its_stems(triple):
+    root = triple(split="", stem="17.25")
+    (root / "train.txt").write_text("17.25\n")
+    assert pst900(root).item(0).name == "17.25"
+
+
 def test_a_file_without_partner_is_reported(triple, save):
     root = triple()
     save(root / "train/rgb/000009.png", shape=(4, 6, 3))

@@ -90,9 +90,7 @@ def test_a_finer_picture_does_not_shift_the_answer():
     thermal, rgb = scene()
     fine = cv2.resize(rgb, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     off = align(fine, thermal).rgb_points(GRID) - ((GRID + 0.5) * 4 - 0.5)
-    assert (
-        np.abs(off.mean(axis=0)).max() < 0.6
-    )  # corners would give 1.5
+    assert np.abs(off.mean(axis=0)).max() < 0.6  # corners would give 1.5
 
 
 def test_pictures_of_two_scenes_are_refused():

@@ -6,13 +6,13 @@ their names share, and what stays alone is counted and named.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from thermoscope.core.errors import DatasetCorruptError, DatasetNotFoundError
 
-__all__ = ["PICTURES", "Joined", "by_stem", "joined", "lines_of", "some"]
+__all__ = ["PICTURES", "Joined", "by_stem", "joined", "lines_of", "listed_stems", "some"]
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm"})
 
@@ -121,3 +121,20 @@ def lines_of(path: Path) -> list[str]:
         raise DatasetCorruptError(f"{path} is no UTF-8 text: {err}.") from err
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def listed_stems(path: Path, known: Container[str]) -> list[str]:
+    """Stems in a list, a stem or a file name a line, in its order.
+
+    A line that is a known stem as it stands is one, also with a dot in it.
+
+    Args:
+        path: The list.
+        known: Stems of the files at hand.
+
+    Raises:
+        DatasetNotFoundError: There is no such file.
+        DatasetCorruptError: It is no text.
+    """
+    names = [Path(line).name for line in lines_of(path)]
+    return [name if name in known else Path(name).stem for name in names]

@@ -20,7 +20,14 @@ from thermoscope.core.sample import IGNORE_INDEX, Sample
 from thermoscope.data.base import Item, Listed, read_labels, read_thermal, require
 from thermoscope.data.box_outlines import with_outlines
 from thermoscope.data.boxes import open_boxes
-from thermoscope.data.files_by_stem import PICTURES, by_stem, joined, lines_of, some
+from thermoscope.data.files_by_stem import (
+    PICTURES,
+    by_stem,
+    joined,
+    lines_of,
+    listed_stems,
+    some,
+)
 
 __all__ = ["boxes_in", "labelled_folder"]
 
@@ -120,8 +127,9 @@ def _chosen(folder: Path, stems: list[str], split: str, val_share: float) -> lis
     if split == "all":
         return stems
     if any(path.is_file() for path in lists.values()):
-        named = [Path(line).stem for line in lines_of(lists[split])]
-        absent = [stem for stem in named if stem not in set(stems)]
+        known = set(stems)
+        named = listed_stems(lists[split], known)
+        absent = [stem for stem in named if stem not in known]
         if absent:
             raise DatasetNotFoundError(
                 f"{lists[split]} names frames without a thermal file or a truth: {some(absent)}."

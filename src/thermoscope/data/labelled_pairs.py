@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from thermoscope.core.errors import DatasetCorruptError
 from thermoscope.core.sample import IGNORE_INDEX, Sample
 from thermoscope.data.base import Item, read_labels, read_rgb, require
-from thermoscope.data.files_by_stem import by_stem, joined, lines_of
+from thermoscope.data.files_by_stem import by_stem, joined, listed_stems
 
 __all__ = ["count_findings", "decode_pair", "pair_decoder", "read_grey", "split_items"]
 
@@ -61,7 +61,7 @@ def split_items(
     found = joined(kinds, optional=[key for key in optional if key in kinds])
     stems = list(found.rows)
     if flat:
-        listed = [Path(line).stem for line in lines_of(folder / f"{split}.txt")]
+        listed = listed_stems(folder / f"{split}.txt", found.rows)
         lost = [
             f"{folders[k]}/{stem}.png" for stem in listed for k in needed if stem not in kinds[k]
         ]
