@@ -78,6 +78,17 @@ def test_npz_folder(tmp_path):
     check_sample(data[0])
 
 
+def test_labels_of_another_taxonomy_are_not_given_its_names(tmp_path):
+    labels = np.ones((1, 2, 3), np.int64)
+    stored = {"name": "urban_00002_v0_000001", "labels": labels, "taxonomy": "mfnet"}
+    save_sample(tmp_path / "val/000001.npz", stored)
+    row = "val/000001.npz,urban_00002_v0_000001,urban,12.0,clear"
+    (tmp_path / "samples.csv").write_text(f"file,name,environment,hour,weather\n{row}\n")
+    assert scenes(tmp_path, split="val", taxonomy="mfnet")[0]["labels"].max() == 1
+    with pytest.raises(DatasetCorruptError, match="labels of 'mfnet', and 'fmb' was asked for"):
+        scenes(tmp_path, split="val")[0]
+
+
 def test_mfnet_folder(render):
     data = mfnet(render("mfnet", "val", 1), split="val")
     check_sample(data[0])

@@ -44,6 +44,12 @@ def test_halving_scales_disparity_and_intrinsics():
     np.testing.assert_array_equal(after["labels"][0, 0], [1, 3, 5, 7])
 
 
+def test_the_row_offset_follows_the_height():
+    before = {**sample(), "row_offset_px": 4.0}
+    assert resize(before, (3, 8), band="thermal")["row_offset_px"] == 2.0
+    assert resize(before, (8, 8), band="rgb")["row_offset_px"] == 4.0
+
+
 def test_colour_grows_alone():
     after = resize(sample(), (8, 8), band="rgb")
     assert (after["rgb"].shape, after["counts"].shape) == ((3, 8, 8), (1, 6, 8))

@@ -122,6 +122,16 @@ def test_a_frame_without_truth_is_reported_and_the_others_scored() -> None:
     assert report.to_dict()["failed"][0]["frame"] == "broken"
 
 
+def test_the_mean_of_groups_counts_the_frames_of_depth_as_well() -> None:
+    def with_depth() -> Sample:
+        return {**sample(10), "baseline_m": 0.3, "K": np.diag([400.0, 400.0, 1.0])}
+
+    groups = [StereoGroup(f"g{n}", [with_depth() for _ in range(n)]) for n in (3, 1)]
+    mean = evaluate_stereo({"m": Constant(12)}, groups).row("m", group="mean")
+    assert mean.depth is not None
+    assert mean.scores.images == mean.depth.images == 4
+
+
 def test_network_and_baseline_on_one_pair(rng: np.random.Generator) -> None:
     scene = np.kron(rng.normal(3500, 100, (24, 64)), np.ones((2, 2))).astype(np.uint16)
     made: Sample = {

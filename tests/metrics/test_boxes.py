@@ -74,6 +74,14 @@ def test_ignored_boxes_take_their_pixels_out():
     assert (scores.pixels, scores.inside) == (12, pytest.approx(4 / 12))
 
 
+def test_guessing_is_no_better_than_the_floor_where_boxes_are_ignored():
+    found = count()
+    ignored, own = Box("DontCare", 0, 0, 10, 5), Box("Person", 0, 6, 10, 1)
+    found.update(np.full((10, 10), 2), [ignored, own])
+    scores = found.scores()["person"]
+    assert scores.inside == scores.floor == pytest.approx(10 / 50)
+
+
 def test_frames_add_up_and_boxes_are_cut_at_the_border():
     found = count()
     found.update(np.full((4, 4), 1), [Box("Car", -2, -2, 4, 4)])

@@ -88,5 +88,7 @@ def test_wrong_shapes_and_settings():
         network_input(np.zeros((4, 4), np.float32), SPEC, modality="rgb")
     with pytest.raises(UnitError, match="not finite"):
         network_input(np.full((3, 28, 28), np.nan, np.float32), SPEC, modality="rgb")
+    with pytest.raises(UnitError, match="no pixel with a value"):
+        network_input(np.full((28, 28), np.nan, np.float32), SPEC)
     with pytest.raises(ConfigError, match="'floor' or 'pad'"):
         network_input(ramp(), SPEC, fit="crop")

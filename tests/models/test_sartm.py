@@ -280,6 +280,9 @@ def test_errors(vit):
         vit.predict(thermal=counts[0])
     with pytest.raises(UnitError, match="no pixel with a value"):
         vit.predict(thermal=np.full((32, 32), np.nan, np.float32))
+    dead = ThermalImage(stored_kelvin=np.full((32, 32), np.nan, np.float32))
+    with pytest.raises(UnitError, match="no pixel with a value"):
+        vit.predict(thermal=dead)
     with pytest.raises(ConfigError, match="longest_px must be positive"):
         vit.predict(rgb, longest_px=0)
     with pytest.raises(ConfigError, match="1 to 255 different names, got 2"):

@@ -173,6 +173,16 @@ def test_kept_features_serve_other_runs_of_the_same_pictures(monkeypatch):
         other.batch(0, 0, 1, batch_size=1)
 
 
+def test_features_of_other_layers_are_kept_apart():
+    kept, batches = {}, []
+    for layers in ([0, 1, 2], [1, 2, 3]):
+        model = build_sartm(**{**NETWORK, "lora_rank": 0, "layers": layers}).eval()
+        frames = PairFrames(model, [pair_of(0)], (48, 64), STILL, keep_features=True, kept=kept)
+        batches.append(frames.batch(0, 0, 1, batch_size=1))
+    assert len(kept) == 4  # of either: colour and thermal
+    assert not torch.equal(batches[0]["thermal_0"], batches[1]["thermal_0"])
+
+
 def test_unseen_classes_count_for_nothing_and_are_answered_by_name(pairs, tmp_path):
     text = np.eye(2, 4, dtype=np.float32)
     config = config_of(pairs, steps=2, unseen=("warm",), tag="fewer")

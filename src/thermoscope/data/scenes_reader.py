@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from thermoscope.core.errors import DatasetCorruptError, UnknownNameError
@@ -144,7 +145,8 @@ def _stored(root: Path, split: str, taxonomy: str) -> Listed:
     require(root, *(row["file"] for row in rows), layout=f"each file of {TABLE}.", source=source)
     items = tuple(_stored_item(root, number, row) for number, row in enumerate(rows))
     classes = TAXONOMIES[taxonomy].classes if taxonomy in TAXONOMIES else ()
-    return Listed("scenes", split, items, _load, classes, aligned=False)
+    decode = partial(_load, taxonomy=taxonomy)
+    return Listed("scenes", split, items, decode, classes, aligned=False)
 
 
 def _stored_item(root: Path, number: int, row: dict[str, str]) -> Item:
@@ -166,5 +168,12 @@ def _stored_item(root: Path, number: int, row: dict[str, str]) -> Item:
     )
 
 
-def _load(item: Item) -> Sample:
-    return load_sample(item.paths["sample"])
+def _load(item: Item, *, taxonomy: str) -> Sample:
+    sample = load_sample(item.paths["sample"])
+    stored = sample.get("taxonomy", taxonomy)
+    if stored != taxonomy:
+        raise DatasetCorruptError(
+            f"{item.paths['sample']} has labels of {stored!r}, and {taxonomy!r} was asked for. Ask "
+            f"for {stored!r}, or render the folder again."
+        )
+    return sample

@@ -79,8 +79,8 @@ def resize(sample: Sample, size_px: tuple[int, int], *, band: Band) -> Sample:
     """The sample with one band at another size.
 
     Pictures are averaged when they shrink and interpolated when they grow; truth takes the nearest
-    pixel. Disparity is scaled with the width, intrinsics with both lengths (pixel centres are
-    whole numbers).
+    pixel. Disparity is scaled with the width, the row offset with the height, intrinsics with both
+    (pixel centres are whole numbers).
 
     Args:
         sample: Of the contract.
@@ -102,6 +102,8 @@ def resize(sample: Sample, size_px: tuple[int, int], *, band: Band) -> Sample:
     for key in ("disparity", "disparity_right"):
         if key in sample and band == "thermal":
             result[key] = cast("NDArray[Any]", result[key]) * np.float32(scale[1])
+    if "row_offset_px" in sample and band == "thermal":
+        result["row_offset_px"] = sample["row_offset_px"] * scale[0]
     camera = _CAMERA[band]
     if camera in sample:
         result[camera] = _scaled(cast("NDArray[Any]", result[camera]), scale)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -313,6 +313,13 @@ def _rows(tallies: dict[tuple[str, str, str], _Tally], names: list[str]) -> list
     return [*_means(rows, names), *rows]
 
 
+def _mean_of_groups(depths: list[DepthScores], parts: list[StereoRow]) -> DepthScores:
+    """Each group counts once; images are all of theirs."""
+    empty = sum(r.depth.images_empty for r in parts if r.depth is not None)
+    images = sum(scores.images for scores in depths)
+    return replace(mean_depth_scores(depths), images=images, images_empty=empty)
+
+
 def _means(rows: list[StereoRow], names: list[str]) -> Iterator[StereoRow]:
     """Mean over whole groups: each counts once, however many frames it has."""
     kinds = dict.fromkeys((r.method, r.pixels) for r in rows)
@@ -339,6 +346,6 @@ def _means(rows: list[StereoRow], names: list[str]) -> Iterator[StereoRow]:
             pixels,
             "mean",
             mean,
-            mean_depth_scores(depths) if depths else None,
+            _mean_of_groups(depths, parts) if depths else None,
             float(np.median([r.milliseconds for r in parts])),
         )

@@ -51,7 +51,8 @@ class BoxScores:
         hit: Share of the boxes in which at least `HIT_SHARE` of the pixels carry a right class.
         pixels: Predicted as one of the group's classes.
         inside: Share of these that lie in a box of the group.
-        floor: Share of the pictures that is a box of the group: `inside` of blind guessing.
+        floor: Share of the pixels that count which is a box of the group: `inside` of blind
+            guessing.
         false_alarms: Connected segments of at least `LEAST_SEGMENT_PX` pixels predicted as the
             group that touch no box of it.
     """
@@ -96,7 +97,7 @@ class BoxCount:
         self._ids = {group: sorted(ids[group]) for group in groups}
         self._ignored, self._hit_share = frozenset(ignored), hit_share
         self._found = {group: np.zeros(5, np.int64) for group in groups}  # see `update`
-        self._seen, self._pixels = dict.fromkeys(groups, 0), 0
+        self._seen, self._pixels = dict.fromkeys(groups, 0), dict.fromkeys(groups, 0)
 
     def update(self, labels: NDArray[np.integer], boxes: Sequence[_Box]) -> None:
         """Add one frame.
@@ -125,7 +126,7 @@ class BoxCount:
             alarms = _segments_outside(predicted, covered)
             self._found[group] += [len(own), hits, int(predicted.sum()), inside, alarms]
             self._seen[group] += int(covered.sum())
-        self._pixels += labels.size
+            self._pixels[group] += int((counts | covered).sum())
 
     def _hit(self, right: NDArray[np.bool_]) -> bool:
         return bool(right.size and right.any() and right.mean() >= self._hit_share)
@@ -139,7 +140,7 @@ class BoxCount:
                 hit=_share(hits, boxes),
                 pixels=int(predicted),
                 inside=_share(inside, predicted),
-                floor=_share(self._seen[group], self._pixels),
+                floor=_share(self._seen[group], self._pixels[group]),
                 false_alarms=int(alarms),
             )
         return found

@@ -124,7 +124,8 @@ def depth_scores(
 
     Raises:
         ShapeError: Shapes that differ.
-        UnitError: `valid` is not bool, or the prediction is not finite at a pixel that counts.
+        UnitError: `valid` is not bool, the prediction is not finite at a pixel that counts, or its
+            median there is 0 or below and `alignment` is ``"median"``.
         ConfigError: Unknown `alignment`, or limits that are not positive or in the wrong order.
 
     Example:
@@ -148,9 +149,14 @@ def depth_scores(
             f"the prediction is not finite at {int((~np.isfinite(found)).sum())} of {found.size} "
             "pixels with truth. Depth must be a number wherever it is scored."
         )
-    scale, shift = align_depth(found, true, alignment)
-    if not len(true) or not np.isfinite(scale):
+    if not len(true):
         return DepthScores.empty(alignment)
+    scale, shift = align_depth(found, true, alignment)
+    if not np.isfinite(scale):
+        raise UnitError(
+            "the median of the prediction is 0 or below where there is truth: no scale brings it "
+            "to metres. The frame counts as failed."
+        )
     return _scores(np.clip(scale * found + shift, min_depth_m, max_depth_m), true, alignment)
 
 

@@ -36,6 +36,7 @@ from thermoscope.models.prepare import (
     Modality,
     Prepared,
     network_input,
+    plane_of,
 )
 
 __all__ = [
@@ -278,7 +279,7 @@ class DenseModel(nn.Module):
             UnitError: Not one pixel has a value.
             ConfigError: `longest_px` is not positive.
         """
-        values = _plane(image)
+        values = plane_of(image)
         size = values.shape[-2:] if modality == "rgb" and values.shape[0] == 3 else values.shape[:2]
         if values.dtype.kind == "f" and values.size and not np.isfinite(values).any():
             raise UnitError("the frame has no pixel with a value: nothing can be seen in it.")
@@ -311,14 +312,6 @@ class DenseModel(nn.Module):
                 return prepared.restore(answer.float().cpu())
         finally:
             self.train(was_training)
-
-
-def _plane(image: ThermalImage | NDArray[Any]) -> NDArray[Any]:
-    """What the network sees of a frame."""
-    if isinstance(image, ThermalImage):
-        planes = (image.counts, image.stored_kelvin, image.agc)
-        return next((plane for plane in planes if plane is not None), image.values)
-    return np.asarray(image)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,15 @@ from thermoscope.core.weights import InputSpec
 from thermoscope.io.thermal_image import ThermalImage
 from thermoscope.sensor.tone import ToneSpec, to_network_input
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Fit", "Modality", "Prepared", "network_input"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "Fit",
+    "Modality",
+    "Prepared",
+    "network_input",
+    "plane_of",
+]
 
 Modality = Literal["thermal", "rgb"]
 Fit = Literal["floor", "pad"]
@@ -112,12 +120,19 @@ def _thermal_planes(image: ThermalImage | NDArray[Any], spec: InputSpec) -> Tens
     return plane[None].expand(1, 3, -1, -1)
 
 
-def _thermal_values(image: ThermalImage | NDArray[Any]) -> NDArray[Any]:
+def plane_of(image: ThermalImage | NDArray[Any]) -> NDArray[Any]:
+    """What a network sees of a thermal frame: counts, else kelvin, else grey levels."""
     if isinstance(image, ThermalImage):
-        for plane in (image.counts, image.stored_kelvin, image.agc):
-            if plane is not None:
-                return _grey(plane)
-    return _grey(np.asarray(image))
+        planes = (image.counts, image.stored_kelvin, image.agc)
+        return next((plane for plane in planes if plane is not None), image.values)
+    return np.asarray(image)
+
+
+def _thermal_values(image: ThermalImage | NDArray[Any]) -> NDArray[Any]:
+    values = _grey(plane_of(image))
+    if values.dtype.kind == "f" and not np.isfinite(values).any():
+        raise UnitError("the frame has no pixel with a value: nothing can be seen in it.")
+    return values
 
 
 def _grey(values: NDArray[Any]) -> NDArray[Any]:

@@ -40,7 +40,7 @@ from thermoscope.layers.prototypes import PrototypeMemory
 from thermoscope.layers.semantic_fpn import SemanticFpn
 from thermoscope.losses.language import pixel_text_logits
 from thermoscope.models.dense_heads import named_backbone
-from thermoscope.models.prepare import Modality, Prepared, network_input
+from thermoscope.models.prepare import Modality, Prepared, network_input, plane_of
 from thermoscope.models.sartm_encoders import (
     VIT_WIDTHS,
     Sam2Encoder,
@@ -497,9 +497,7 @@ def _padded(images: Tensor, multiple: int) -> Tensor:
 
 def _size(frame: Frame, modality: Modality) -> tuple[int, int]:
     """Height and width of a frame, whatever its layout."""
-    if isinstance(frame, ThermalImage):
-        return frame.shape
-    values = np.asarray(frame)
+    values = plane_of(frame) if isinstance(frame, ThermalImage) else np.asarray(frame)
     if values.dtype.kind == "f" and values.size and not np.isfinite(values).any():
         raise UnitError(f"the {modality} frame has no pixel with a value: nothing can be seen.")
     channels_first = values.ndim == 3 and values.shape[0] in (1, 3)

@@ -257,10 +257,16 @@ class PairFrames:
 
 
 def _trunk_mark(model: Sartm) -> bytes:
-    """Names the trunk: by its weights' hash, which a random one has not yet."""
+    """Names the trunk, what is taken of it, and what it is shown.
+
+    By its weights' hash, which a random one has not yet.
+    """
+    spec = model.input_spec
+    taken = repr((getattr(model.encoder, "layers", ()), spec.mean, spec.std))
+    found = hashlib.sha256(taken.encode())
     if model.encoder.trunk_sha256:
-        return model.encoder.trunk_sha256.encode()
-    found = hashlib.sha256()
+        found.update(model.encoder.trunk_sha256.encode())
+        return found.digest()
     for value in model.encoder.trunk.state_dict().values():
         found.update(value.cpu().contiguous().numpy().tobytes())
     return found.digest()
