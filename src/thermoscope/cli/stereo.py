@@ -45,11 +45,11 @@ class Arguments:
     out: Path
     """Folder to write into."""
     model: str = "thermostereort_fast"
-    """Name of the weights; thermostereort_base is more exact and takes half as long again."""
+    """Name of the weights; thermostereort_base is more exact and takes a fifth longer."""
     weights: Path | None = None
     """Folder with weights of your own; the bundled ones if not given."""
     runtime: Literal["auto", "torch", "openvino"] = "torch"
-    """openvino takes seconds to start and is several times as fast; auto: where it is installed."""
+    """openvino takes seconds to start and is twice as fast; auto: where it is installed."""
     focal_px: float | None = None
     """Focal length of the rectified pair in px; gives depth, with --baseline-m."""
     baseline_m: float | None = None
@@ -63,7 +63,7 @@ class Arguments:
     left_right_check: bool = False
     """Also match the right view; where both disagree is not valid. Twice the time."""
     refine: bool = True
-    """Move the answer by fractions of a pixel to where the views agree best."""
+    """Move answers by fractions of a pixel to where the views agree; --no-refine leaves it out."""
     size: str | None = None
     """WIDTHxHEIGHT of headerless raw files."""
     plain: bool = False

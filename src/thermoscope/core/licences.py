@@ -1,6 +1,7 @@
 """Licences as data: what weights, data sets and plug-ins may be used for, and the gate.
 
-Non-commercial and copyleft items need the user's consent (``--allow nc``, ``--allow copyleft``).
+``thermoscope licences NAME`` stops at non-commercial and copyleft items without the user's consent
+(``--allow nc``, ``--allow copyleft``).
 Items that state no licence are printed, not blocked: whether to use them is the user's judgement.
 What is NOT here: legal advice.
 """
