@@ -224,3 +224,10 @@ def test_real_flir_file(real_data, tmp_path, capsys):
     assert values.shape == (480, 640)
     assert values.max() == pytest.approx(entry["temperature"]["max"]["celsius"], abs=0.011)
     assert values.max() == pytest.approx(35.25, abs=0.1)  # a bird's face
+
+
+def test_the_input_is_never_replaced(frame, capsys):
+    before = frame.read_bytes()
+    assert convert(frame, frame, "--overwrite") == 2
+    assert "is the input itself" in capsys.readouterr().err
+    assert frame.read_bytes() == before

@@ -210,3 +210,58 @@ def test_eval_retrieval_of_rendered_loops(capsys):
     assert found["protocol"] == "loops"
     assert found["choices"]["query"] == "thermal"
     assert 0 <= found["rows"][0]["recall_at_1"] <= 1
+
+
+@pytest.mark.parametrize(("verb", "model"), [("segment", "s"), ("depth", "d")])
+def test_the_input_is_never_replaced(verb, model, frame, weights, capsys):
+    before = frame.read_bytes()
+    words = [frame, "--out", frame.parent, "--overwrite"]
+    assert run(verb, *words, weights=weights, model=model) == 2
+    assert "frame.png is the input itself" in capsys.readouterr().err
+    assert frame.read_bytes() == before
+
+
+def test_labels_keep_the_names_of_their_ids(folder, tmp_path, weights, capsys):
+    out = tmp_path / "out"
+    first, second, _ = sorted(folder.iterdir())
+    assert run("segment", first, "--out", out, weights=weights, model="s") == 0
+    assert run("segment", second, "--out", out, weights=weights, model="s") == 0
+    before = (out / "classes.json").read_bytes()
+    capsys.readouterr()
+    words = [first, "--out", out, "--plain"]
+    assert run("segment", *words, weights=weights, model="m") == 2
+    assert "names other classes than this model's" in capsys.readouterr().err
+    assert (out / "classes.json").read_bytes() == before
+    assert run("segment", *words, "--overwrite", weights=weights, model="m") == 0
+    assert (out / "classes.json").read_bytes() != before
+
+
+def test_the_listing_of_depth_grows(folder, tmp_path, weights, capsys):
+    out = tmp_path / "out"
+    for path in sorted(folder.iterdir()):
+        assert run("depth", path, "--out", out, "--plain", weights=weights, model="d") == 0
+    listing = json.loads((out / "depth.json").read_text())
+    assert [row["file"] for row in listing["frames"]] == ["f0.npy", "f1.npy", "f2.npy"]
+    (out / "f1.npy").unlink()
+    assert run("depth", folder, "--out", out, "--plain", weights=weights, model="d") == 2
+    assert len(json.loads((out / "depth.json").read_text())["frames"]) == 3
+    capsys.readouterr()
+    assert run("depth", folder, "--out", out, "--plain", weights=weights, model="r") == 2
+    assert "depth.json is not of r in relative" in capsys.readouterr().err
+
+
+def test_a_stopped_call_has_listed_what_it_wrote(folder, tmp_path, weights, monkeypatch):
+    from thermoscope.cli import depth
+
+    measure, calls = depth._measure, []
+
+    def interrupted(*arguments):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return measure(*arguments)
+
+    monkeypatch.setattr(depth, "_measure", interrupted)
+    out = tmp_path / "out"
+    assert run("depth", folder, "--out", out, "--plain", weights=weights, model="d") == 130
+    assert len(json.loads((out / "depth.json").read_text())["frames"]) == 1

@@ -93,3 +93,15 @@ def test_licences_of_a_command_and_of_everything(capsys):
 def test_licences_of_an_unknown_name(capsys):
     assert main(["licences", "ms3"]) == 2
     assert "unknown item 'ms3'. Did you mean 'ms2'" in capsys.readouterr().err
+
+
+def test_a_folder_without_weights_is_said(tmp_path, capsys):
+    assert main(["models", "--weights", str(tmp_path)]) == 2
+    assert "there are no weights in" in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_written_stops_before_it_works(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert main(["train", "sartm", "--preset", "tiny", "--out", str(out)]) == 2
+        assert "that is a file. Choose another one" in capsys.readouterr().err

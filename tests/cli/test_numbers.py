@@ -108,3 +108,17 @@ def test_real_dji_file_has_no_temperature_and_says_why(real_data, capsys):
     (entry,) = as_json("info", file, capsys=capsys)
     assert entry["temperature"] is None
     assert "DJI" in entry["temperature_note"]
+
+
+def test_brackets_in_names_are_no_markup(frame, tmp_path, capsys):
+    odd = tmp_path / "run[" / "b]cam[left].png"
+    odd.parent.mkdir()
+    odd.write_bytes(frame.read_bytes())
+    for verb in ("info", "stats"):
+        assert main([verb, str(odd)]) == 0
+        assert "run[/b]cam[left].png" in capsys.readouterr().out
+
+
+def test_two_forms_of_the_answer_are_refused(frame, capsys):
+    assert main(["stats", str(frame), "--json", "--format", "csv"]) == 2
+    assert "give one of them" in capsys.readouterr().err

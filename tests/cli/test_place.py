@@ -196,3 +196,15 @@ def test_every_flag_on_the_page_exists(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["place", "--help"])
     assert "--positions" in capsys.readouterr().out
+
+
+def test_files_are_kept_and_flags_do_not_cancel_out(places, weights, capsys):
+    assert index(places, weights) == 0
+    assert index(places, weights, "--extend", "--overwrite") == 2
+    assert "give one of them" in capsys.readouterr().err
+    picture = places / "sheet.png"
+    picture.write_bytes(b"mine")
+    assert query(places, weights, "--picture", str(picture)) == 2
+    assert picture.read_bytes() == b"mine"
+    assert query(places, weights, "--picture", str(picture), "--overwrite") == 0
+    assert picture.read_bytes() != b"mine"

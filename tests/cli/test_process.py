@@ -1,5 +1,6 @@
 """The command as a process of its own: start-up time, pipes, exit status."""
 
+import os
 import subprocess
 import sys
 import time
@@ -47,3 +48,17 @@ def test_help_imports_nothing_heavy(module):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text exist on Linux")
+def test_names_that_are_no_text_are_printed(tmp_path):
+    name = os.fsencode(tmp_path) + b"/caf\xe9.csv"
+    os.close(os.open(name, os.O_CREAT | os.O_WRONLY))
+    done = subprocess.run(
+        [*THERMOSCOPE, "stats", name],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr

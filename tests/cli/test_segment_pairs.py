@@ -304,3 +304,19 @@ def test_without_weights_the_verb_says_how_to_make_them(views, tmp_path, capsys)
     words = ["--thermal", views / "thermal/v0.tiff", "--out", tmp_path / "out"]
     assert main(["segment", *map(str, words), "--weights", str(tmp_path)]) == 2
     assert "thermoscope train sartm --preset fine" in capsys.readouterr().err
+
+
+def test_two_files_of_one_stem_are_refused(views, weights, capsys):
+    Image.open(views / "rgb/v0.png").save(views / "rgb/v0.bmp")
+    words = ["--rgb", views / "rgb", "--thermal", views / "thermal", "--out", views / "out"]
+    assert run(*words, weights=weights) == 2
+    said = capsys.readouterr().err
+    assert "two files of one stem" in said
+    assert "v0.bmp" in said
+    assert "v0.png" in said
+
+
+def test_classes_without_a_name_are_refused(views, weights, capsys):
+    words = ["--rgb", views / "rgb", "--classes", " , ", "--out", views / "out"]
+    assert run(*words, weights=weights) == 2
+    assert "names no class" in capsys.readouterr().err

@@ -113,3 +113,24 @@ def test_one_file_twice_is_refused(
 ) -> None:
     assert run((pairs[0], pairs[0]), tmp_path / "out", weights) == 2
     assert "given as left and as right view" in capsys.readouterr().err
+
+
+def test_views_are_paired_by_name_not_by_place(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path(pairs[0]) / "0.png").unlink()
+    (Path(pairs[1]) / "2.png").unlink()
+    assert run(pairs, tmp_path / "out", weights) == 2
+    assert "2 have no partner of the same stem (2.png, 0.png)" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    for path in Path(pairs[1]).iterdir():
+        path.rename(path.with_name(f"right_{path.name}"))
+    assert run(pairs, tmp_path / "out", weights, "--plain") in (0, 2)  # no stem agrees: by place
+    assert (tmp_path / "out" / "1_disparity.npy").is_file()
+
+
+def test_settings_of_depth_are_not_ignored(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(pairs, tmp_path / "out", weights, "--infinity-px", "3") == 2
+    assert "are for depth. Give --focal-px and --baseline-m" in capsys.readouterr().err

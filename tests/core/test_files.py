@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from thermoscope.core.errors import WriteError
-from thermoscope.core.files import atomic_write, data_folder, sha256_of
+from thermoscope.core.files import (
+    atomic_write,
+    check_folder,
+    data_folder,
+    make_folder,
+    sha256_of,
+)
 
 
 def test_content_appears_whole_and_folder_is_made(tmp_path):
@@ -106,3 +112,15 @@ def test_data_folder_follows_the_variable(tmp_path, monkeypatch):
     assert data_folder() == tmp_path.resolve()
     monkeypatch.setenv("THERMOSCOPE_DATA", str(tmp_path / "absent"))
     assert data_folder() is None
+
+
+def test_folders_are_made_or_named(tmp_path):
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    check_folder(tmp_path / "a" / "b" / "c")
+    assert not (tmp_path / "a" / "b" / "c").exists()
+    (tmp_path / "file").write_text("")
+    for wrong in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(WriteError, match="cannot make the folder .*file"):
+            make_folder(wrong)
+        with pytest.raises(WriteError, match="that is a file. Choose another one"):
+            check_folder(wrong)

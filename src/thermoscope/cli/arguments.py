@@ -31,10 +31,12 @@ def print_table(
     """A table for people; as wide as the terminal, or unwrapped when piped."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*columns, title=title, title_justify="left", header_style="bold", box=None)
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    heading = None if title is None else Text(title)
+    table = Table(*columns, title=heading, title_justify="left", header_style="bold", box=None)
+    for row in rows:  # as text: names of files may hold brackets, which are markup otherwise
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)

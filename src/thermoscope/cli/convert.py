@@ -189,6 +189,9 @@ def _check_target(job: _Job, written: set[Path], *, overwrite: bool) -> None:
             f"{job.path} was written from another input just now: two inputs have one name. "
             "Convert them into folders of their own."
         )
+    source = job.frame.source.path
+    if source is not None and job.path.resolve() == source.resolve():
+        raise WriteError(f"{job.path} is the input itself. Choose another target.")
     if job.path.exists() and not overwrite:
         raise WriteError(f"{job.path} exists. Pass --overwrite to replace it.")
 

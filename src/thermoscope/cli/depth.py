@@ -14,13 +14,15 @@ import tyro
 from thermoscope.cli.arguments import parse, warn
 from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
 from thermoscope.cli.progress import progress_bar
-from thermoscope.core.errors import ConfigError, ThermoscopeError
+from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
 from thermoscope.core.files import atomic_write
 
 if TYPE_CHECKING:
     from thermoscope.models.dense_heads import ThermalDepth
 
 __all__ = ["Arguments", "main"]
+
+LISTING = "depth.json"
 
 
 @dataclass(frozen=True)
@@ -67,24 +69,52 @@ def main(words: Sequence[str]) -> int:
 
         run_in(model, arguments.runtime)
     unit = "m" if model.metric else "relative"
+    listing = {"model": arguments.model, "unit": unit}
+    before = _listed(arguments.out / LISTING, listing, overwrite=arguments.overwrite)
     written: set[Path] = set()
     rows: list[dict[str, Any]] = []
     failed = 0
-    with progress_bar("depth") as steps:
-        for job in each_frame(arguments.files, size=arguments.size, steps=steps):
-            try:
-                rows.append(_measure(job, model, arguments, written))
-            except ThermoscopeError as err:
-                failed += 1
-                warn(job.complaint(err))
-            steps.done(job.stem)
-    if rows:
-        listing = {"model": arguments.model, "unit": unit, "frames": rows}
-        with atomic_write(arguments.out / "depth.json") as stream:
-            stream.write((json.dumps(listing, indent=1) + "\n").encode())
+    try:
+        with progress_bar("depth") as steps:
+            for job in each_frame(arguments.files, size=arguments.size, steps=steps):
+                try:
+                    rows.append(_measure(job, model, arguments, written))
+                except ThermoscopeError as err:
+                    failed += 1
+                    warn(job.complaint(err))
+                steps.done(job.stem)
+    finally:  # somebody may have stopped it
+        if rows:
+            every = {row["file"]: row for row in (*before, *rows)}
+            with atomic_write(arguments.out / LISTING) as stream:
+                text = json.dumps({**listing, "frames": list(every.values())}, indent=1)
+                stream.write(f"{text}\n".encode())
     said = "depth in metres" if model.metric else "relative depth, no unit"
     print(f"{len(rows)} frames ({said}), {failed} failed")
     return 2 if failed or not rows else 0
+
+
+def _listed(path: Path, listing: dict[str, str], *, overwrite: bool) -> list[dict[str, Any]]:
+    """Frames of an earlier call that the folder still holds.
+
+    Raises:
+        WriteError: They are of another model or unit.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        frames = [row for row in found["frames"] if (path.parent / row["file"]).is_file()]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, KeyError):
+        found, frames = {}, []
+    if any(found.get(key) != value for key, value in listing.items()):
+        if overwrite:
+            return []
+        raise WriteError(
+            f"{path} is not of {listing['model']} in {listing['unit']}. Choose another folder, or "
+            "pass --overwrite."
+        )
+    return frames
 
 
 def _measure(
@@ -96,7 +126,7 @@ def _measure(
     image = job.image()
     numbers, picture = (arguments.out / f"{job.stem}{suffix}" for suffix in (".npy", ".png"))
     paths = [numbers] if arguments.plain else [numbers, picture]
-    check_new(paths, written, overwrite=arguments.overwrite)
+    check_new(paths, written, overwrite=arguments.overwrite, inputs=[image])
     found = model.predict(image, longest_px=arguments.longest_px)
     with atomic_write(numbers) as stream:
         np.save(stream, found.depth, allow_pickle=False)

@@ -72,13 +72,28 @@ def _stem(image: ThermalImage, source: str) -> str:
     return f"{origin.stem}_{image.source.frame_index:06d}"
 
 
-def check_new(paths: Sequence[Path], written: set[Path], *, overwrite: bool) -> None:
+def check_new(
+    paths: Sequence[Path],
+    written: set[Path],
+    *,
+    overwrite: bool,
+    inputs: Sequence[ThermalImage | None] = (),
+) -> None:
     """Nothing that is to be written was written just now, or is there unless it may be replaced.
+
+    Args:
+        paths: To be written.
+        written: So far.
+        overwrite: Whether files may be replaced; those that `inputs` come from never may.
+        inputs: What the answer is of.
 
     Raises:
         WriteError: A file that must not be replaced.
     """
+    sources = {i.source.path.resolve() for i in inputs if i is not None and i.source.path}
     for path in paths:
+        if path.resolve() in sources:
+            raise WriteError(f"{path} is the input itself. Choose another folder to write into.")
         if path in written:
             raise WriteError(
                 f"{path} was written from another input just now: two inputs have one name. "

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import glob
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +12,11 @@ from numpy.typing import NDArray
 from thermoscope.cli.inputs import size_from_text
 from thermoscope.cli.progress import Steps
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError, UnitError
-from thermoscope.io.sequence import GLOB_CHARACTERS, ImageSequence, image_files, open_sequence
+from thermoscope.io.paired_files import files_of, matched
+from thermoscope.io.sequence import ImageSequence, open_sequence
 from thermoscope.io.thermal_image import ThermalImage
 
-__all__ = ["NamedPair", "colour_planes", "each_pair", "matched"]
-
-SHOWN = 4  # names in a message
+__all__ = ["NamedPair", "colour_planes", "each_pair"]
 
 
 @dataclass(frozen=True)
@@ -59,10 +55,12 @@ def each_pair(
         raise ConfigError("give --rgb, --thermal or both.")
     shape = size_from_text(size)
     files = {
-        band: _files(source) for band, source in (("rgb", rgb), ("thermal", thermal)) if source
+        band: files_of(source) for band, source in (("rgb", rgb), ("thermal", thermal)) if source
     }
     if len(files) == 2 and all(len(paths) > 1 for paths in files.values()):
-        files["rgb"], files["thermal"] = matched(files["rgb"], files["thermal"])
+        files["rgb"], files["thermal"] = matched(
+            files["rgb"], files["thermal"], names=("--rgb", "--thermal")
+        )
     lead = files["thermal" if thermal else "rgb"]
     with ExitStack() as opened:
         sequences = {
@@ -85,49 +83,6 @@ def _common_length(sequences: dict[str, ImageSequence]) -> int:
             "paired. Give both the same frames, or files of the same names."
         )
     return next(iter(lengths.values()))
-
-
-def _files(source: str) -> list[Path]:
-    """Files of a folder or glob, or the one file."""
-    path = Path(source)
-    if path.is_dir():
-        return image_files(path)
-    if GLOB_CHARACTERS & set(source) and not path.exists():
-        names = glob.glob(source, recursive=True)  # noqa: PTH207  # a pattern may begin anywhere
-        found = sorted((Path(n) for n in names if Path(n).is_file()), key=_natural)
-        if not found:
-            raise ReadError(f"no file matches {source!r}. Check the pattern.", path=path)
-        return found
-    if not path.is_file():
-        raise ReadError(f"{source} is not there. Give a file, a folder or a pattern.", path=path)
-    return [path]
-
-
-def _natural(path: Path) -> list[tuple[str, int]]:
-    """Sort key that puts ``f2`` before ``f10``."""
-    parts = re.findall(r"(\D*)(\d*)", str(path))
-    return [(text, int(number or 0)) for text, number in parts]
-
-
-def matched(rgb: Sequence[Path], thermal: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Both lists in one order: by stem where stems agree, as they are where none does.
-
-    Raises:
-        ReadError: Some stems agree and others have no partner; or none agrees and the numbers of
-            files differ.
-    """
-    stems = [{path.stem: path for path in paths} for paths in (rgb, thermal)]
-    common = [stem for stem in stems[1] if stem in stems[0]]
-    alone = [path.name for path in (*rgb, *thermal) if path.stem not in set(common)]
-    if common and not alone:
-        return [stems[0][stem] for stem in common], [stems[1][stem] for stem in common]
-    if not common and len(rgb) == len(thermal):
-        return list(rgb), list(thermal)
-    shown = ", ".join(alone[:SHOWN]) + (" ..." if len(alone) > SHOWN else "")
-    raise ReadError(
-        f"--rgb has {len(rgb)} files and --thermal {len(thermal)}; {len(alone)} have no partner of "
-        f"the same stem ({shown}). Remove them, or name the files alike."
-    )
 
 
 def _pair(sequences: dict[str, ImageSequence], index: int, stem: str) -> NamedPair:

@@ -6,6 +6,7 @@ the user. A `ThermoscopeError` prints its text; anything else is a bug and shows
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,8 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``thermoscope VERB ...`` and return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be no text at all
+        sys.stdout.reconfigure(errors="backslashreplace")
     debug = "--debug" in words
     words = [w for w in words if w != "--debug"]
     if not words or words[0] in ("-h", "--help"):

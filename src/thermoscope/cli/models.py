@@ -11,6 +11,7 @@ import tyro
 
 from thermoscope.cli.arguments import parse, print_json, print_table
 from thermoscope.core.config import config_to_dict
+from thermoscope.core.errors import ReadError
 from thermoscope.core.weights import find_weights, list_weights
 
 __all__ = ["Arguments", "main"]
@@ -34,8 +35,14 @@ def main(words: Sequence[str]) -> int:
     if arguments.name is not None:
         _show(arguments.name, arguments)
         return 0
-    rows = []
-    for name in list_weights(arguments.weights):
+    rows, found = [], list_weights(arguments.weights)
+    if arguments.weights is not None and not found:
+        raise ReadError(
+            f"there are no weights in {arguments.weights}. Name the folder that a finished run "
+            "wrote into.",
+            path=arguments.weights,
+        )
+    for name in found:
         card, path = find_weights(name, folder=arguments.weights)
         megabytes = round(path.stat().st_size / 1e6, 1)
         rows.append({"name": name, "mb": megabytes, "licence": card.licence, "text": card.text})

@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, print_json, print_table, warn
-from thermoscope.cli.each_frame import NamedFrame, each_frame
+from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
 from thermoscope.cli.progress import Steps, progress_bar
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError, UnknownNameError
 
@@ -93,6 +93,8 @@ class QueryArguments:
     """Print JSON."""
     picture: Path | None = None
     """Write a PNG with each query beside the places found."""
+    overwrite: bool = False
+    """Replace the PNG if it exists."""
     backend: Literal["exact", "faiss"] = "exact"
     """faiss searches approximately, and faster beyond a million pictures."""
     weights: Path | None = None
@@ -124,6 +126,8 @@ def _index(arguments: IndexArguments) -> int:
     from thermoscope.engine.place_index import PlaceIndex
 
     exists = arguments.out.exists()
+    if arguments.extend and arguments.overwrite:
+        raise ConfigError("--extend keeps what is there, --overwrite does not: give one of them.")
     if exists and not (arguments.extend or arguments.overwrite):
         raise ConfigError(f"{arguments.out} exists. Pass --extend to add to it, or --overwrite.")
     positions = _positions(arguments.positions) if arguments.positions else {}
@@ -240,6 +244,8 @@ def _positions(path: Path) -> dict[str, tuple[float, float, float]]:
 def _query(arguments: QueryArguments) -> int:
     from thermoscope.engine.place_index import PlaceIndex
 
+    if arguments.picture is not None:
+        check_new([arguments.picture], set(), overwrite=arguments.overwrite)
     index = PlaceIndex.load(arguments.index, backend=arguments.backend)
     model = _model(index.model, arguments.weights)
     index.check_model(model.identity)

@@ -14,7 +14,7 @@ import tyro
 from thermoscope.cli.arguments import parse, print_json, warn
 from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
 from thermoscope.cli.progress import progress_bar
-from thermoscope.core.errors import ConfigError, ShapeError, ThermoscopeError
+from thermoscope.core.errors import ConfigError, ShapeError, ThermoscopeError, WriteError
 from thermoscope.core.files import atomic_write
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Arguments", "main"]
 
 THERMAL_MODEL, PAIR_MODEL = "anythermal_small.segmentation", "sartm_small.fine"
+CLASSES = "classes.json"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,9 @@ def main(words: Sequence[str]) -> int:
             "give thermal files, or --rgb and --thermal (either may be left out), not both."
         )
     segmenter = _segmenter(arguments)
+    _check_classes(arguments, segmenter)
+    from thermoscope.engine.segment_report import write_classes
+
     written: set[Path] = set()
     summary: list[dict[str, Any]] = []
     failed = 0
@@ -96,25 +100,37 @@ def main(words: Sequence[str]) -> int:
             work = _pair if arguments.pairs else _frame
             try:
                 summary.append(work(job, segmenter, arguments, written))
+                if len(summary) == 1:  # now, so that labels have names even if somebody stops it
+                    write_classes(arguments.out / CLASSES, segmenter.classes)
             except ThermoscopeError as err:
                 failed += 1
                 warn(_complaint(job, err))
             steps.done(job.stem)
-    return _finish(arguments, segmenter, summary, failed)
-
-
-def _finish(
-    arguments: Arguments, segmenter: Segmenter, summary: list[dict[str, Any]], failed: int
-) -> int:
-    if summary:
-        from thermoscope.engine.segment_report import write_classes
-
-        write_classes(arguments.out / "classes.json", segmenter.classes)
     if arguments.json:
         print_json({"segmented": len(summary), "failed": failed, "frames": summary})
     else:
         print(f"{len(summary)} segmented, {failed} failed")
     return 2 if failed or not summary else 0
+
+
+def _check_classes(arguments: Arguments, segmenter: Segmenter) -> None:
+    """Label files that are there keep the names of their ids.
+
+    Raises:
+        WriteError: ``classes.json`` in the folder has other names.
+    """
+    path = arguments.out / CLASSES
+    if arguments.overwrite or not path.is_file():
+        return
+    try:
+        names = [row["name"] for row in json.loads(path.read_text("utf-8"))]
+    except (OSError, ValueError, TypeError, KeyError):
+        names = []
+    if names != list(segmenter.classes):
+        raise WriteError(
+            f"{path} names other classes than this model's, for label files that are there. "
+            "Choose another folder, or pass --overwrite."
+        )
 
 
 def _complaint(job: NamedFrame | NamedPair, err: ThermoscopeError) -> str:
@@ -136,6 +152,8 @@ def _segmenter(arguments: Arguments) -> Segmenter:
             "thermoscope segment FILE --out DIR."
         )
     names = [word.strip() for word in (arguments.classes or "").split(",") if word.strip()]
+    if arguments.classes is not None and not names:
+        raise ConfigError(f"--classes {arguments.classes!r} names no class. Give person,car,...")
     if len(set(names)) != len(names):
         raise ConfigError(f"--classes names a class twice: {arguments.classes}.")
     model = load_model(name, folder=arguments.weights)
@@ -163,7 +181,7 @@ def _frame(
     index_map = arguments.out / f"{job.stem}.labels.png"
     picture = arguments.out / f"{job.stem}.png"
     paths = [index_map] if arguments.plain else [index_map, picture]
-    check_new(paths, written, overwrite=arguments.overwrite)
+    check_new(paths, written, overwrite=arguments.overwrite, inputs=[image])
     labels = segmenter.labels(Pair(None, image))
     write_index_map(index_map, labels, segmenter.classes)
     if not arguments.plain:
@@ -187,7 +205,8 @@ def _pair(
         raise job.error
     kinds = ["labels.png", "segments.json"] + ([] if arguments.plain else ["overlay.png"])
     paths = {kind: arguments.out / f"{job.stem}_{kind}" for kind in kinds}
-    check_new(list(paths.values()), written, overwrite=arguments.overwrite)
+    views = [job.rgb, job.thermal]
+    check_new(list(paths.values()), written, overwrite=arguments.overwrite, inputs=views)
     rgb = None if job.rgb is None else colour_planes(job.rgb)
     labels = segmenter.labels(Pair(rgb, job.thermal))
     kelvin = None if job.thermal is None else _kelvin(job.thermal)

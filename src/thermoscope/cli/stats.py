@@ -13,11 +13,13 @@ import tyro
 
 from thermoscope.cli.arguments import parse, print_json, print_table, warn
 from thermoscope.cli.inputs import Failure, ObjectParameters, read_each
+from thermoscope.core.errors import ConfigError
 from thermoscope.engine.measure import statistics
 from thermoscope.io.thermal_image import ZERO_CELSIUS_K
 
 __all__ = ["Arguments", "main"]
 
+Format = Literal["table", "json", "csv"]
 COLUMNS = ("min", "p1", "median", "mean", "p99", "max")
 
 
@@ -27,7 +29,7 @@ class Arguments:
 
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.MISSING]
     """Thermal files."""
-    format: Literal["table", "json", "csv"] = "table"
+    format: Format = "table"
     """How to print."""
     json: bool = False
     """The same as --format json."""
@@ -41,6 +43,9 @@ class Arguments:
 def main(words: Sequence[str]) -> int:
     """Run the verb; 2 if a file could not be read."""
     arguments = parse(Arguments, words, verb="stats")
+    if arguments.json and arguments.format == "csv":
+        raise ConfigError("--json and --format csv are two forms of the answer: give one of them.")
+    style: Format = "json" if arguments.json else arguments.format
     rows: list[dict[str, Any]] = []
     status = 0
     for result in read_each(
@@ -57,7 +62,7 @@ def main(words: Sequence[str]) -> int:
         rows.append(
             {"file": str(result.source.path), **_for_people(statistics(result)), "quality": flags}
         )
-    show(rows, "json" if arguments.json else arguments.format)
+    show(rows, style)
     return status
 
 
@@ -70,7 +75,7 @@ def _for_people(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, **shifted, "unit": "celsius"}
 
 
-def show(rows: list[dict[str, Any]], style: Literal["table", "json", "csv"]) -> None:
+def show(rows: list[dict[str, Any]], style: Format) -> None:
     """Print the rows in one of three forms."""
     names = ("file", "unit", *COLUMNS, "std", "finite_share", "quality")
     if style == "json":

@@ -225,6 +225,10 @@ def _compiled(
 def _calibration(arguments: Arguments, width: int, height: int) -> StereoCalibration | None:
     given = (arguments.focal_px, arguments.baseline_m)
     if given == (None, None):
+        if (arguments.cx, arguments.cy, arguments.infinity_px) != (None, None, 0.0):
+            raise ConfigError(
+                "--cx, --cy and --infinity-px are for depth. Give --focal-px and --baseline-m too."
+            )
         return None
     if arguments.focal_px is None or arguments.baseline_m is None:
         raise ConfigError("depth needs both --focal-px and --baseline-m. Give the other one too.")

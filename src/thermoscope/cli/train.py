@@ -10,6 +10,7 @@ from typing import Any
 import tyro
 
 from thermoscope.cli.arguments import print_json, print_table
+from thermoscope.core.files import check_folder
 from thermoscope.recipes.catalogue import RECIPES, Recipe, load_recipe
 
 __all__ = ["Arguments", "main", "parsed"]
@@ -40,6 +41,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     recipe = load_recipe(words[0])
     arguments, config = parsed(recipe, words[1:])
+    check_folder(arguments.out)  # before minutes of work
     result = recipe.run(config, arguments.out)
     summary = {"steps": result.steps, "seconds": round(result.seconds, 1), **result.scores}
     if arguments.json:

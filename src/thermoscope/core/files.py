@@ -16,7 +16,7 @@ from typing import IO
 
 from thermoscope.core.errors import WriteError
 
-__all__ = ["atomic_write", "data_folder", "sha256_of"]
+__all__ = ["atomic_write", "check_folder", "data_folder", "make_folder", "sha256_of"]
 
 
 @contextmanager
@@ -66,6 +66,35 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def make_folder(path: str | Path) -> Path:
+    """The folder, made with its parents if absent.
+
+    Raises:
+        WriteError: It cannot be made, or a file has its name.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise WriteError(
+            f"cannot make the folder {folder}: {err.strerror}. Choose another one."
+        ) from err
+    return folder
+
+
+def check_folder(path: str | Path) -> None:
+    """Whether `path` is a folder that can be written into, or can become one. Nothing is made.
+
+    Raises:
+        WriteError: A file has its name or that of a parent, or there is no permission.
+    """
+    folder = Path(path)
+    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = "nothing may be written there" if there.is_dir() else "that is a file"
+        raise WriteError(f"{folder} cannot be written into: {there}: {reason}. Choose another one.")
 
 
 def _write_error(target: Path, err: OSError) -> WriteError:

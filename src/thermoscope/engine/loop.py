@@ -24,7 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from thermoscope.core.checks import check_positive
 from thermoscope.core.config import config_to_dict
-from thermoscope.core.errors import ConfigError, ThermoscopeWarning, WriteError
+from thermoscope.core.errors import ConfigError, ThermoscopeWarning
+from thermoscope.core.files import make_folder
 from thermoscope.engine.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from thermoscope.engine.processor import emulates_bfloat16
 
@@ -174,11 +175,7 @@ def fit(task: Task, config: LoopConfig, out: str | Path, *, resume: bool = True)
         WriteError: `out` cannot be written.
         ReadError: The checkpoint is damaged.
     """
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise WriteError(f"cannot make the folder {folder}: {err.strerror}.") from err
+    folder = make_folder(out)
     start_time = time.perf_counter()
     fabric = _fabric(config)
     fabric.launch()

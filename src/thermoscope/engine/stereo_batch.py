@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError
+from thermoscope.io.paired_files import files_of, matched
 from thermoscope.io.sequence import ImageSequence, open_sequence
 from thermoscope.io.thermal_image import ThermalImage
 from thermoscope.models.stereo_checks import PairFinding, check_pair, check_range
@@ -180,16 +181,22 @@ def pair_sources(
 ) -> tuple[ImageSequence, ImageSequence]:
     """Both views' frames; where both numbers are known they must agree.
 
+    Files of two folders or globs are paired by stem where stems agree, else by their place.
+
     Args:
         left: File, folder, glob, multi-frame file or video.
         right: The same for the other camera.
         shape: (H, W) of headerless raw frames.
 
     Raises:
-        ReadError: Nothing there.
+        ReadError: Nothing there, or files of which only some have a partner of the same stem.
         ConfigError: Another number of frames left and right.
     """
-    first, second = open_sequence(left, shape=shape), open_sequence(right, shape=shape)
+    views: tuple[Any, Any] = left, right
+    files = [files_of(source) for source in views]
+    if len(files[0]) > 1 and len(files[0]) == len(files[1]):
+        views = matched(*files, names=(str(left), str(right)))
+    first, second = (open_sequence(source, shape=shape) for source in views)
     counts = (first.frame_count, second.frame_count)
     if None not in counts and counts[0] != counts[1]:
         first.close()

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError, UnknownNameError
+from thermoscope.core.files import make_folder
 from thermoscope.core.weights import UNWRITTEN, TrainingSource, WeightsCard, write_weights
 from thermoscope.data.catalogue import dataset_info
 from thermoscope.engine.labelled_frames import FrameChoice, LabelledFrames, Truth, open_frames
@@ -160,7 +161,7 @@ def train_head(
     val = open_frames(config.val, truth=kind.truth) if config.score else None
     frames.load()
     task = kind(config, model, frames, val)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_config(config, out / "config.yaml")
     result = fit(task, config.loop, out)
     if first_process():

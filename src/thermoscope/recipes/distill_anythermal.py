@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError
+from thermoscope.core.files import make_folder
 from thermoscope.core.weights import (
     UNWRITTEN,
     InputSpec,
@@ -438,7 +439,7 @@ def run(config: DistillConfig, out: Path) -> FitResult:
         for pair in load_pairs(source, cache=cache, fold=fold, held_out=held_out)
     ]
     task = DistillTask(config, teacher.network.shortened(config.blocks), teacher, pairs, val)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_config(config, out / "config.yaml")
     result = fit(task, config.loop, out)
     if first_process():

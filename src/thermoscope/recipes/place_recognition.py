@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError, UnknownNameError
+from thermoscope.core.files import make_folder
 from thermoscope.core.weights import UNWRITTEN, TrainingSource, WeightsCard, write_weights
 from thermoscope.data.catalogue import dataset_info
 from thermoscope.engine.evaluate_retrieval import evaluate_retrieval, protocol_for
@@ -325,7 +326,7 @@ def run(config: PlaceConfig, out: Path) -> FitResult:
         torch.manual_seed(config.loop.seed)
         model = build(**arguments)
     sources = [load_moments(source) for source in config.train]
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_config(config, out / "config.yaml")
     result = fit(PlaceTask(config, model, sources), config.loop, out)
     if first_process():

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from thermoscope.core.checks import check_positive
 from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError, ShapeError, UnknownNameError
+from thermoscope.core.files import make_folder
 from thermoscope.core.sample import IGNORE_INDEX
 from thermoscope.core.weights import (
     UNWRITTEN,
@@ -402,7 +403,7 @@ def run(
     arguments = network_arguments(config, classes, table)
     task = _task(config, arguments, data, table, kept)
     model = task.model
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_config(config, out / "config.yaml")
     if config.adapt.steps:
         fit(task, config.loop, out)

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from thermoscope.core.config import write_config
 from thermoscope.core.errors import ConfigError, UnknownNameError
-from thermoscope.core.files import data_folder
+from thermoscope.core.files import data_folder, make_folder
 from thermoscope.core.sample import Sample
 from thermoscope.core.weights import (
     UNWRITTEN,
@@ -280,7 +280,7 @@ def run(config: StereoConfig, out: Path) -> FitResult:
         )
     network = _trained_before(config, out) if config.first else _network(config)
     stores, val = _stores(config, out)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_config(config, out / "config.yaml")
     for store in [*stores, *([val] if val else [])]:
         store.fill(workers=config.data.workers)
