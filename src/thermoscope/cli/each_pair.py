@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from thermoscope.cli.inputs import size_from_text
 from thermoscope.cli.progress import Steps
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError, UnitError
-from thermoscope.io.paired_files import files_of, matched
-from thermoscope.io.sequence import ImageSequence, open_sequence
+from thermoscope.io.paired_files import matched
+from thermoscope.io.sequence import ImageSequence, files_of, open_sequence
 from thermoscope.io.thermal_image import ThermalImage
 
 __all__ = ["NamedPair", "colour_planes", "each_pair"]

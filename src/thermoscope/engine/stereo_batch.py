@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError
-from thermoscope.io.paired_files import files_of, matched
-from thermoscope.io.sequence import ImageSequence, open_sequence
+from thermoscope.io.paired_files import matched
+from thermoscope.io.sequence import ImageSequence, files_of, open_sequence
 from thermoscope.io.thermal_image import ThermalImage
 from thermoscope.models.stereo_checks import PairFinding, check_pair, check_range
 from thermoscope.models.stereo_result import StereoCalibration, StereoResult, view_values

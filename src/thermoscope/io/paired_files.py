@@ -5,43 +5,14 @@ What is NOT here: reading them (`thermoscope.io.sequence`).
 
 from __future__ import annotations
 
-import glob
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from thermoscope.core.errors import ReadError
-from thermoscope.io.sequence import GLOB_CHARACTERS, image_files
 
-__all__ = ["files_of", "matched"]
+__all__ = ["matched"]
 
 SHOWN = 4  # names in a message
-
-
-def files_of(source: str | Path) -> list[Path]:
-    """Files of a folder or glob, or the one file, numbers in their names in numeric order.
-
-    Raises:
-        ReadError: Nothing there.
-    """
-    path = Path(source)
-    if path.is_dir():
-        return image_files(path)
-    if GLOB_CHARACTERS & set(str(source)) and not path.exists():
-        names = glob.glob(str(source), recursive=True)  # noqa: PTH207  # may begin anywhere
-        found = sorted((Path(n) for n in names if Path(n).is_file()), key=_natural)
-        if not found:
-            raise ReadError(f"no file matches {str(source)!r}. Check the pattern.", path=path)
-        return found
-    if not path.is_file():
-        raise ReadError(f"{source} is not there. Give a file, a folder or a pattern.", path=path)
-    return [path]
-
-
-def _natural(path: Path) -> list[tuple[str, int]]:
-    """Sort key that puts ``f2`` before ``f10``."""
-    parts = re.findall(r"(\D*)(\d*)", str(path))
-    return [(text, int(number or 0)) for text, number in parts]
 
 
 def matched(

@@ -29,7 +29,7 @@ from thermoscope.io.request import MAX_PIXELS, RawLayout, Request, request_for
 from thermoscope.io.thermal_image import ThermalImage
 from thermoscope.sensor.planck import LinearScale
 
-__all__ = ["ImageSequence", "SkippedFrame", "image_files", "open_sequence"]
+__all__ = ["ImageSequence", "SkippedFrame", "files_of", "image_files", "open_sequence"]
 
 OnError = Literal["raise", "skip"]
 GLOB_CHARACTERS = frozenset("*?[")
@@ -284,15 +284,33 @@ def open_sequence(
             raise ReadError("the list of files is empty. Pass at least one path.")
         return ImageSequence(_Files(paths, options), on_error=on_error)
     path = Path(source)
+    if path.is_dir() or _is_pattern(source):
+        return ImageSequence(_Files(files_of(source), options), on_error=on_error)
+    return ImageSequence(_Container(path, options), on_error=on_error)
+
+
+def files_of(source: str | Path) -> list[Path]:
+    """Image files of a folder, files that a glob matches, in natural order; or the one file.
+
+    Raises:
+        ReadError: Nothing there.
+    """
+    path = Path(source)
     if path.is_dir():
-        return ImageSequence(_Files(image_files(path), options), on_error=on_error)
-    if GLOB_CHARACTERS & set(str(source)) and not path.exists():
+        return image_files(path)
+    if _is_pattern(source):
         found = sorted(map(Path, glob.glob(str(source), recursive=True)), key=_natural)  # noqa: PTH207
         found = [file for file in found if file.is_file()]
         if not found:
             raise ReadError(f"no file matches {str(source)!r}. Check the pattern.", path=path)
-        return ImageSequence(_Files(found, options), on_error=on_error)
-    return ImageSequence(_Container(path, options), on_error=on_error)
+        return found
+    if not path.is_file():
+        raise ReadError(f"{source} is not there. Give a file, a folder or a pattern.", path=path)
+    return [path]
+
+
+def _is_pattern(source: str | Path) -> bool:
+    return bool(GLOB_CHARACTERS & set(str(source))) and not Path(source).exists()
 
 
 def image_files(folder: Path) -> list[Path]:
