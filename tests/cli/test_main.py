@@ -105,3 +105,14 @@ def test_a_run_that_cannot_be_written_stops_before_it_works(tmp_path, capsys):
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         assert main(["train", "sartm", "--preset", "tiny", "--out", str(out)]) == 2
         assert "that is a file. Choose another one" in capsys.readouterr().err
+
+
+def test_a_folder_is_counted_only_by_stats(tmp_path, capsys):
+    assert main(["datasets", "mfnet", "--root", str(tmp_path)]) == 2
+    assert "are for counting: thermoscope datasets stats NAME" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["depth", "segment"])
+def test_a_length_of_nothing_is_refused_at_once(verb, tmp_path, capsys):
+    assert main([verb, "a.png", "--out", str(tmp_path / "o"), "--longest-px", "0"]) == 2
+    assert "longest_px must be positive" in capsys.readouterr().err

@@ -122,3 +122,10 @@ def test_brackets_in_names_are_no_markup(frame, tmp_path, capsys):
 def test_two_forms_of_the_answer_are_refused(frame, capsys):
     assert main(["stats", str(frame), "--json", "--format", "csv"]) == 2
     assert "give one of them" in capsys.readouterr().err
+
+
+def test_an_offset_without_its_scale_is_refused(frame, tmp_path, capsys):
+    assert main(["spot", str(frame), "--at", "1,1", "--offset-k", "273.15"]) == 2
+    assert main(["convert", str(frame), str(tmp_path / "o"), "--offset-k", "273.15"]) == 2
+    assert capsys.readouterr().err.count("Give --kelvin-per-count as well") == 2
+    assert not (tmp_path / "o").exists()

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from thermoscope.cli.arguments import parse, warn
-from thermoscope.cli.inputs import ObjectParameters, size_from_text
+from thermoscope.cli.inputs import ObjectParameters, linear_scale, size_from_text
 from thermoscope.cli.progress import Steps, progress_bar
 from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
 from thermoscope.engine.convert import SUFFIXES, Converter, Target
@@ -19,7 +19,6 @@ from thermoscope.engine.render import Isotherm, RenderStyle
 from thermoscope.io.sequence import open_sequence
 from thermoscope.io.thermal_image import ThermalImage
 from thermoscope.sensor.palette import palette_table
-from thermoscope.sensor.planck import LinearScale
 from thermoscope.sensor.tone_spec import ToneSpec
 
 __all__ = ["Arguments", "main"]
@@ -87,6 +86,7 @@ def main(words: Sequence[str]) -> int:
     if len(arguments.paths) < 2:
         raise ConfigError("convert needs inputs and a target: thermoscope convert IN... OUT.")
     style = style_of(arguments, "C")  # wrong settings fail before the first frame
+    linear_scale(arguments.kelvin_per_count, arguments.offset_k)
     converter = Converter(arguments.to, style)
     written: set[Path] = set()
     failed = 0
@@ -200,6 +200,7 @@ def _prepared(frame: ThermalImage | ThermoscopeError, arguments: Arguments) -> T
     """The frame under the radiometry that the user states."""
     if isinstance(frame, ThermoscopeError):
         raise frame
-    if arguments.kelvin_per_count is not None:
-        frame = frame.with_radiometry(LinearScale(arguments.kelvin_per_count, arguments.offset_k))
+    scale = linear_scale(arguments.kelvin_per_count, arguments.offset_k)
+    if scale is not None:
+        frame = frame.with_radiometry(scale)
     return arguments.parameters.applied_to(frame)

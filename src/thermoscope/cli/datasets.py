@@ -59,6 +59,8 @@ def main(words: Sequence[str]) -> int:
     arguments = parse(Arguments, words, verb="datasets")
     if arguments.names[:1] == (STATS,):
         return _stats(arguments)
+    if arguments.root is not None or arguments.split:
+        raise ConfigError("--root and --split are for counting: thermoscope datasets stats NAME.")
     infos = [dataset_info(name) for name in arguments.names or list_datasets()]
     if arguments.json:
         print_json([dataclasses.asdict(info) for info in infos])

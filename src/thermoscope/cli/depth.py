@@ -14,6 +14,7 @@ import tyro
 from thermoscope.cli.arguments import parse, warn
 from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
 from thermoscope.cli.progress import progress_bar
+from thermoscope.core.checks import check_positive
 from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
 from thermoscope.core.files import atomic_write
 
@@ -58,6 +59,8 @@ class Arguments:
 def main(words: Sequence[str]) -> int:
     """Run the verb; 2 if a frame could not be read or written, the others are still done."""
     arguments = parse(Arguments, words, verb="depth")
+    if arguments.longest_px is not None:
+        check_positive(arguments.longest_px, name="longest_px")
     from thermoscope.models.dense_heads import ThermalDepth
     from thermoscope.models.load import load_model
 

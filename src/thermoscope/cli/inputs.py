@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from thermoscope.core.errors import ReadError, ThermoscopeError, UnitError
+from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError, UnitError
 from thermoscope.io.read import read
 from thermoscope.io.thermal_image import ZERO_CELSIUS_K, ThermalImage
 from thermoscope.sensor.planck import LinearScale, Planck
 
-__all__ = ["Failure", "ObjectParameters", "read_each", "size_from_text"]
+__all__ = ["Failure", "ObjectParameters", "linear_scale", "read_each", "size_from_text"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,19 @@ def size_from_text(text: str | None) -> tuple[int, int] | None:
     return int(height), int(width)
 
 
+def linear_scale(kelvin_per_count: float | None, offset_k: float) -> LinearScale | None:
+    """The scale of --kelvin-per-count and --offset-k; None without the first.
+
+    Raises:
+        ConfigError: --offset-k alone.
+    """
+    if kelvin_per_count is not None:
+        return LinearScale(kelvin_per_count, offset_k)
+    if offset_k:
+        raise ConfigError("--offset-k is part of a linear scale. Give --kelvin-per-count as well.")
+    return None
+
+
 def read_each(
     files: Sequence[Path],
     *,
@@ -114,9 +127,12 @@ def read_each(
         frame: Of multi-frame files.
         kelvin_per_count: Linear scale for counts of unknown radiometry.
         offset_k: Temperature of count 0 on that scale, K.
+
+    Raises:
+        ConfigError: `offset_k` without a scale.
     """
     shape = size_from_text(size)
-    scale = LinearScale(kelvin_per_count, offset_k) if kelvin_per_count is not None else None
+    scale = linear_scale(kelvin_per_count, offset_k)
     for path in files:
         try:
             image = read(path, shape=shape, frame=frame)

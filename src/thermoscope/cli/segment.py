@@ -14,6 +14,7 @@ import tyro
 from thermoscope.cli.arguments import parse, print_json, warn
 from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
 from thermoscope.cli.progress import progress_bar
+from thermoscope.core.checks import check_positive
 from thermoscope.core.errors import ConfigError, ShapeError, ThermoscopeError, WriteError
 from thermoscope.core.files import atomic_write
 
@@ -76,6 +77,8 @@ class Arguments:
 def main(words: Sequence[str]) -> int:
     """Run the verb; 2 if a frame could not be read or written, the others are still done."""
     arguments = parse(Arguments, words, verb="segment")
+    if arguments.longest_px is not None:
+        check_positive(arguments.longest_px, name="longest_px")
     if bool(arguments.files) == arguments.pairs:
         raise ConfigError(
             "give thermal files, or --rgb and --thermal (either may be left out), not both."
