@@ -62,7 +62,7 @@ def test_recording_stops_cleanly_when_the_reserve_is_reached(small_disk):
     assert report.frames == manifest.frames
     assert min(manifest.frames.values()) > 10
     assert told[0].free_bytes > reserve >= told[-1].free_bytes
-    assert told[0].seconds_left < 10  # it said so beforehand
+    assert told[0].seconds_left < 100  # it said so beforehand
     assert shutil.disk_usage(small_disk).free > reserve / 2  # and left most of it
 
 

@@ -52,9 +52,12 @@ def events_of(folder):
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """Two seconds of two thermal and two colour cameras in real time, with faults."""
+    """Two seconds of two thermal and two colour cameras in real time, with faults.
+
+    The plan outlasts any delay of a busy machine, and has faults enough for a short piece of it.
+    """
     folder = tmp_path_factory.mktemp("recorded") / "run"
-    plan = plan_of(3.0, faults=Faults(drop_rate=0.05, duplicate_rate=0.05), pace="real")
+    plan = plan_of(60.0, faults=Faults(drop_rate=0.2, duplicate_rate=0.2), pace="real")
     told = []
     options = replace(SMALL, seconds=2.2, segment_s=1.0)
     manifest = record(folder, sources_of(plan), options, on_status=told.append)
@@ -258,6 +261,15 @@ if __name__ == "__main__":
 """
 
 
+def slept(seconds):
+    """Sleep, and tell by how much a busy machine held up the longest hundredth of it, s."""
+    longest, end = 0.0, time.monotonic() + seconds
+    while (begun := time.monotonic()) < end:
+        time.sleep(0.01)
+        longest = max(longest, time.monotonic() - begun - 0.01)
+    return longest
+
+
 def test_kill_9_costs_at_most_a_second(tmp_path, request):
     """Twice here; benchmarks/rig_crash.py does it 500 times."""
     for i, after_s in enumerate((1.3, 2.1)):
@@ -267,14 +279,14 @@ def test_kill_9_costs_at_most_a_second(tmp_path, request):
             run.stdout.readline()
             while run.poll() is None and not (folder / "000000.mcap").exists():
                 time.sleep(0.01)
-            time.sleep(after_s)
+            held_up_s = slept(after_s)
             killed_ns = time.monotonic_ns()
             os.kill(run.pid, signal.SIGKILL)
         recover_recording(folder)
         report = verify_recording(folder)
         assert report.problems == ()
         last_ns = max(frame.host_ns for frame in replay_all(folder))
-        assert (killed_ns - last_ns) / 1e9 < 1.0
+        assert (killed_ns - last_ns) / 1e9 < 1.0 + held_up_s
 
 
 PROCESSES = """
@@ -318,10 +330,15 @@ def test_cameras_in_processes(tmp_path):
 def test_an_unplugged_camera_is_told_and_comes_back(tmp_path):
     from thermoscope.rig.simulated_plan import Outage
 
-    faults = Faults(unplugged=(Outage(0.5, 0.5, "thermal_left"),))
-    plan = plan_of(5.0, cameras=CAMERAS[::2], faults=faults, pace="real")
-    manifest = record(tmp_path / "r", sources_of(plan), replace(SMALL, seconds=3.5))
+    faults = Faults(unplugged=(Outage(1.5, 0.5, "thermal_left"),))
+    plan = plan_of(60.0, cameras=CAMERAS[::2], faults=faults, pace="real")
+    manifest = record(tmp_path / "r", sources_of(plan), replace(SMALL, seconds=5.0))
     words = [(entry.camera, entry.kind) for entry in events_of(tmp_path / "r")]
     assert ("thermal_left", "lost") in words
-    assert 40 < manifest.frames["thermal_left"] < manifest.frames["rgb_left"]
+    seen_ns = [f.host_ns for f in replay_all(tmp_path / "r") if f.camera == "thermal_left"]
+    seen_s = (np.array(seen_ns) - plan.start_ns) / 1e9
+    assert seen_s[0] < 1.5
+    assert seen_s[-1] > 2.0
+    assert np.diff(seen_s).max() > 0.4
+    assert manifest.frames["thermal_left"] == len(seen_ns)
     assert verify_recording(tmp_path / "r").problems == ()

@@ -76,8 +76,9 @@ class StereoConfig:
         min_disparity_px: See `ThermoStereoRT`.
         max_disparity_px: See `ThermoStereoRT`.
         attention: Whether the refinement has its gates.
-        start: Weights to start from, by name, in the bundled folder; None = random. Those of a
-            network that is less deep are grown, see `thermoscope.models.growth`.
+        start: Weights to start from, by name; None = random. Those of a network that is less deep
+            are grown, see `thermoscope.models.growth`.
+        start_folder: Folder of the run that made them; None = the bundled ones.
         first: Preset that is trained before, on its own pairs, in the folder ``first`` of the run;
             its network is the start. Empty = none.
         truth: ``"dense"``, or ``"sparse"`` = `sparse_share` of the pixels, along scan lines.
@@ -106,6 +107,7 @@ class StereoConfig:
     max_disparity_px: int = 96
     attention: bool = True
     start: str | None = None
+    start_folder: Path | None = None
     first: str = ""
     truth: Literal["dense", "sparse"] = "dense"
     sparse_share: float = 0.04
@@ -160,6 +162,15 @@ _MANY_PLACES = StereoData(  # most of the error is indoors: twice as many rooms
     environments=("urban", "indoor", "offroad", "indoor", "aerial"),
     frames_per_scene=2,
 )
+_LAST = StereoConfig(  # other places, and more of those where the error was largest against SGBM's
+    data=StereoData(
+        scenes=700,
+        environments=("urban", "offroad", "indoor", "urban", "offroad", "indoor", "aerial"),
+        frames_per_scene=2,
+        seed=1,
+    ),
+    loop=replace(_FAST, steps=1400, learning_rate=5e-4, warmup_steps=50),
+)
 PRESETS: dict[str, StereoConfig] = {
     "fast_first": StereoConfig(loop=_FAST),
     "fast": StereoConfig(
@@ -171,6 +182,8 @@ PRESETS: dict[str, StereoConfig] = {
         data=replace(_MANY_PLACES, scenes=4000),
         loop=replace(_FAST, steps=5000, learning_rate=1.5e-3),
     ),
+    "fast_last": replace(_LAST, start="thermostereort_fast"),
+    "base_last": replace(_LAST, size="base", start="thermostereort_base"),
     "teacher": StereoConfig(
         size="accurate",
         loop=replace(_FAST, steps=20_000, batch_size=8, learning_rate=5e-4, warmup_steps=500),

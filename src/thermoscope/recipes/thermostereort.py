@@ -341,7 +341,7 @@ def _network(config: StereoConfig) -> ThermoStereoRT:
         attention=config.attention,
     )
     if config.start is not None:
-        grow_into(network, load_model(config.start))
+        grow_into(network, load_model(config.start, folder=config.start_folder))
     return network
 
 
