@@ -67,12 +67,13 @@ def refined_and_rematched(left: Floats, right: Floats, disparity: Floats) -> Flo
 
 WAYS: dict[str, Way] = {
     "the network alone": unchanged,
-    "comparisons of windows": partial(refine_disparity, smoothness=0),
-    "and the last pass, smoothness 25": refine_disparity,
-    "smoothness 5": partial(refine_disparity, smoothness=5),
-    "smoothness 12": partial(refine_disparity, smoothness=12),
-    "smoothness 40": partial(refine_disparity, smoothness=40),
-    "smoothness 25, then SGBM around it": refined_and_rematched,
+    "comparisons of windows": partial(refine_disparity, smoothness=0, second_opinion=False),
+    "and the variational pass": partial(refine_disparity, second_opinion=False),
+    "and a second opinion: all of it": refine_disparity,
+    "all, smoothness 5": partial(refine_disparity, smoothness=5),
+    "all, smoothness 12": partial(refine_disparity, smoothness=12),
+    "all, smoothness 40": partial(refine_disparity, smoothness=40),
+    "all, then SGBM around it": refined_and_rematched,
 }
 
 

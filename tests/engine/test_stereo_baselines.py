@@ -10,7 +10,7 @@ import pytest
 
 from thermoscope.core.errors import ConfigError, ShapeError
 from thermoscope.data.stereo_augment import StereoPairViews
-from thermoscope.engine.stereo_baselines import Sgbm, eight_bit_pair, fill_from_left, tune_sgbm
+from thermoscope.engine.stereo_baselines import Sgbm, fill_from_left, tune_sgbm
 
 
 @pytest.fixture
@@ -30,15 +30,6 @@ def test_a_shift_with_an_offset_between_cameras_is_found(pair: StereoPairViews) 
     assert np.median(np.abs(found.disparity - 5)) < 0.2
     assert found.valid.mean() > 0.7
     assert np.isfinite(found.disparity).all()
-
-
-def test_both_views_pass_through_one_window() -> None:
-    left = np.linspace(3000, 4000, 256).reshape(16, 16)
-    first, second = eight_bit_pair(left, left / 2, percentile=0)
-    assert (first.min(), first.max()) == (0, 255)
-    assert (int(second.max()) - int(second.min())) == pytest.approx(127, abs=1)  # half the contrast
-    same, moved = eight_bit_pair(left, left + 70)
-    assert np.array_equal(same, moved)
 
 
 def test_holes_take_the_left_neighbour() -> None:
@@ -76,5 +67,3 @@ def test_bad_settings() -> None:
         Sgbm(max_disparity_px=0)
     with pytest.raises(ConfigError, match="jump 8 must exceed smooth 8"):
         Sgbm(smooth=8, jump=8)
-    with pytest.raises(ShapeError, match=r"right must be \(4, 4\) as left"):
-        eight_bit_pair(np.zeros((4, 4)), np.zeros((4, 5)))

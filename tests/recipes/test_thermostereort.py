@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from thermoscope.core.errors import ConfigError, UnknownNameError
-from thermoscope.engine.loop import LoopConfig, fit
+from thermoscope.engine.loop import FitResult, LoopConfig, fit
 from thermoscope.models.load import load_model
 from thermoscope.models.stereo_teacher import StereoTeacher
 from thermoscope.models.thermostereort import thermostereort_tiny
@@ -24,6 +24,7 @@ from thermoscope.recipes.thermostereort import (
     _network,
     _sources,
     _stores,
+    _write_weights,
     run,
 )
 
@@ -182,6 +183,29 @@ def test_the_base_network_starts_as_the_shipped_fast_one() -> None:
         assert torch.allclose(found, load_model("thermostereort_fast")(*views)[0], atol=1e-4)
     with pytest.raises(ConfigError, match="does not fit"):
         _network(replace(TINY, start="thermostereort_fast"))
+
+
+def test_a_start_may_be_weights_of_a_run(tmp_path: Path) -> None:
+    start = thermostereort_tiny()
+    with torch.no_grad():
+        start.trust.fill_(7.0)
+    trained = replace(TINY, data=replace(TINY.data, scenes=2, val=0))
+    _write_weights(replace(trained, tag="before"), start, FitResult(1), tmp_path)
+    went_on = replace(TINY, start="thermostereort_tiny.before", start_folder=tmp_path)
+    assert float(_network(went_on).trust) == 7.0
+    assert [source.name for source in _sources(went_on)] == ["scenes"]
+    with pytest.raises(UnknownNameError, match=r"thermostereort_tiny\.before"):
+        _network(replace(went_on, start_folder=None))
+
+
+@pytest.mark.parametrize("size", ["fast", "base"])
+def test_the_last_stage_goes_on_with_the_network_of_its_size(size: str) -> None:
+    preset = PRESETS[f"{size}_last"]
+    assert preset.name == f"thermostereort_{size}"
+    assert preset.data.seed != PRESETS[size].data.seed  # other places
+    went_on, shipped = _network(preset), load_model(preset.name)
+    for name, value in shipped.state_dict().items():
+        assert torch.equal(went_on.state_dict()[name], value), name
 
 
 def test_an_environment_named_twice_is_learned_twice_as_often_and_scored_once(

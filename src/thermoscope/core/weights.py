@@ -20,9 +20,8 @@ from thermoscope.core.errors import (
     ReadError,
     UnknownNameError,
     WeightsMismatchError,
-    WriteError,
 )
-from thermoscope.core.files import atomic_write, sha256_of
+from thermoscope.core.files import atomic_write, make_folder, sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -275,11 +274,7 @@ def write_weights(
     """
     from safetensors.torch import save
 
-    target = Path(folder) / f"{card.name}.safetensors"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise WriteError(f"cannot make the folder {target.parent}: {err.strerror}.") from err
+    target = make_folder(folder) / f"{card.name}.safetensors"
     state = {
         name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
         for name, value in module.state_dict().items()

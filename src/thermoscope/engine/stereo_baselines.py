@@ -1,10 +1,7 @@
 """Semi-global matching of OpenCV as a baseline that gets every chance: its best parameters.
 
-OpenCV's matcher takes 8 bits. Both views are stretched by one common window (percentiles of the
-pair after each view's own offset is removed), so that 14-bit counts keep their contrast and equal
-things stay equal. What is NOT here: scores (`thermoscope.engine.evaluate_stereo`).
-
-Source: Hirschmueller, TPAMI 2008; OpenCV's StereoSGBM.
+What is NOT here: the matcher itself (`thermoscope.geometry.semi_global`), scores
+(`thermoscope.engine.evaluate_stereo`).
 """
 
 from __future__ import annotations
@@ -17,66 +14,24 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.core.checks import check_in_range, check_positive, check_shape
+from thermoscope.core.checks import check_shape
 from thermoscope.core.errors import ConfigError, ShapeError
 from thermoscope.data.stereo_augment import StereoPairViews
+from thermoscope.geometry.semi_global import SemiGlobalMatcher
 from thermoscope.metrics.stereo import mean_stereo_scores, stereo_scores
 from thermoscope.models.stereo_result import StereoResult
 
-__all__ = ["Sgbm", "eight_bit_pair", "fill_from_left", "tune_sgbm"]
-
-SUBPIXEL = 16.0  # OpenCV's disparity is in 1/16 px
-MATCHER_STEP = 16  # its range must be a multiple
+__all__ = ["Sgbm", "fill_from_left", "tune_sgbm"]
 
 
 @dataclass(frozen=True)
-class Sgbm:
-    """Settings of the matcher; the defaults are the best ones on rendered training pairs.
-
-    Attributes:
-        min_disparity_px: px.
-        max_disparity_px: Excluded, px.
-        block_px: Side of the compared window, odd.
-        smooth: Penalty of a change by 1 px, times the window's area.
-        jump: Penalty of a larger change, times the window's area.
-        unique: Percentage by which the best must beat the second best.
-        agree_px: Largest left-right difference, px; negative = not checked.
-        speckle_px: Patches smaller than this are holes, px.
-        clip: Of the horizontal gradient that is added to the cost.
-        percentile: Cut off at either end before the stretch to 8 bit.
-
-    Raises:
-        ConfigError: A number out of range.
-    """
-
-    min_disparity_px: int = 0
-    max_disparity_px: int = 96
-    block_px: int = 9
-    smooth: int = 2
-    jump: int = 96
-    unique: int = 15
-    agree_px: int = 1
-    speckle_px: int = 400
-    clip: int = 63
-    percentile: float = 2.0
+class Sgbm(SemiGlobalMatcher):
+    """The matcher as a method that answers everywhere; see `SemiGlobalMatcher` for its settings."""
 
     @property
     def leaves_holes(self) -> bool:
         """True: `StereoResult.valid` is what the matcher itself answered."""
         return True
-
-    def __post_init__(self) -> None:
-        if self.block_px < 1 or self.block_px % 2 == 0:
-            raise ConfigError(f"block_px must be odd and positive, got {self.block_px}.")
-        if self.max_disparity_px <= self.min_disparity_px:
-            raise ConfigError(
-                f"disparities from {self.min_disparity_px} to {self.max_disparity_px} px: the "
-                "first must be the smaller one."
-            )
-        if self.jump <= self.smooth:
-            raise ConfigError(f"jump {self.jump} must exceed smooth {self.smooth}.")
-        check_in_range(self.percentile, 0, 40, name="percentile")
-        check_positive(self.clip, name="clip")
 
     def predict(self, left: NDArray[Any], right: NDArray[Any]) -> StereoResult:
         """Disparity with holes filled from the left; `valid` is what the matcher itself answered.
@@ -88,67 +43,9 @@ class Sgbm:
         Raises:
             ShapeError: Not (H, W), or sizes that differ.
         """
-        import cv2
-
-        first, second = eight_bit_pair(left, right, percentile=self.percentile)
-        low = self.min_disparity_px
-        count = -(-(self.max_disparity_px - low) // MATCHER_STEP) * MATCHER_STEP
-        # Columns whose match may lie outside would get no answer at all: both views are widened.
-        before, after = max(low + count, 0), max(-low, 0)
-        wide = [
-            cv2.copyMakeBorder(v, 0, 0, before, after, cv2.BORDER_REPLICATE)
-            for v in (first, second)
-        ]
-        found = self._matcher(count).compute(*wide).astype(np.float32) / SUBPIXEL
-        disparity = found[:, before : before + first.shape[1]]
-        answered = disparity >= low
+        disparity, answered = self.match(left, right)
         filled = fill_from_left(disparity, answered)
         return StereoResult(filled, answered.astype(np.float32), answered)
-
-    def _matcher(self, count: int) -> Any:
-        import cv2
-
-        area = self.block_px**2
-        return cv2.StereoSGBM_create(  # type: ignore[attr-defined]
-            minDisparity=self.min_disparity_px,
-            numDisparities=count,
-            blockSize=self.block_px,
-            P1=self.smooth * area,
-            P2=self.jump * area,
-            disp12MaxDiff=self.agree_px,
-            preFilterCap=self.clip,
-            uniquenessRatio=self.unique,
-            speckleWindowSize=self.speckle_px,
-            speckleRange=2,
-            mode=cv2.STEREO_SGBM_MODE_HH,
-        )
-
-
-def eight_bit_pair(
-    left: NDArray[Any], right: NDArray[Any], *, percentile: float = 0.5
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Both views through one window to 8 bit, each freed of its own offset first.
-
-    Pixels without a value get the middle of their view.
-
-    Raises:
-        ShapeError: Not (H, W), or sizes that differ.
-        ConfigError: `percentile` is not in 0 to 40.
-    """
-    check_shape(left, "H W", name="left")
-    if left.shape != right.shape:
-        raise ShapeError(f"right must be {left.shape} as left, got {right.shape}.")
-    check_in_range(percentile, 0, 40, name="percentile")
-    centred = []
-    for view in (left, right):
-        values = np.asarray(view, np.float32)
-        known = np.isfinite(values)
-        middle = np.float32(np.median(values[known])) if known.any() else np.float32(0)
-        centred.append(np.where(known, values, middle) - middle)
-    low, high = np.percentile(np.stack(centred), (percentile, 100 - percentile))
-    scale = 255.0 / max(float(high - low), 1e-6)
-    first, second = (np.clip(np.rint((c - low) * scale), 0, 255).astype(np.uint8) for c in centred)
-    return first, second
 
 
 def fill_from_left(

@@ -3,12 +3,12 @@
     thermoscope train thermostereort --preset fast --out runs/fast
     thermoscope train thermostereort --preset teacher --out runs/teacher
 
-Presets: ``fast`` and ``base`` made the shipped weights, the former trains ``fast_first`` before,
-the latter grows out of the former; ``own`` adapts ``fast`` to a recording of your own;
-``teacher`` is the iterating network that can teach the others; ``sparse`` learns from 4 % of the
-pixels, as of a lidar; ``tiny`` runs in seconds. What is NOT here: the presets and their settings
-(`thermoscope.recipes.stereo_settings`), the network (`thermoscope.models.thermostereort`), pairs on
-disk (`thermoscope.recipes.stereo_store`).
+Presets: ``fast`` trains ``fast_first`` before, ``base`` grows out of ``fast``, and ``fast_last``
+and ``base_last`` go on on other places: so the shipped weights were made. ``own`` adapts ``fast``
+to a recording of your own; ``teacher`` is the iterating network that can teach the others;
+``sparse`` learns from 4 % of the pixels, as of a lidar; ``tiny`` runs in seconds.
+What is NOT here: the presets and their settings (`thermoscope.recipes.stereo_settings`), the
+network (`thermoscope.models.thermostereort`), pairs on disk (`thermoscope.recipes.stereo_store`).
 
 Differs from the paper in: everything it does not state, which is most of its training.
 Source: Hu et al., ThermoStereoRT, ICRA 2025, arXiv 2504.07418 (sparse truth, dense teacher).
@@ -424,7 +424,7 @@ def _sources(config: StereoConfig) -> tuple[TrainingSource, ...]:
     stages = [config, _before(config, Path())] if config.first else [config]
     found = [source for stage in stages for source in _shown(stage)]
     if config.start is not None:
-        found += find_weights(config.start)[0].sources
+        found += find_weights(config.start, folder=config.start_folder)[0].sources
     if config.teacher:
         card, _ = find_weights(config.teacher, folder=config.teacher_folder)
         found += [TrainingSource(config.teacher, card.licence, "distillation"), *card.sources]
