@@ -210,13 +210,17 @@ def measure_sgbm(size: tuple[int, int], repeats: int) -> Row:
     return Row("sgbm", "OpenCV", median, p90, 0.0, 0.0, memory)
 
 
-def measure_refinement(size: tuple[int, int], repeats: int) -> Row:
-    """What `predict` adds to a network."""
+def measure_refinement(size: tuple[int, int], repeats: int, *, asked: bool) -> Row:
+    """What `predict` adds to a network, with or without a second opinion."""
     left, right = (v[0, 0].numpy() for v in pair(size))
     disparity = Sgbm().predict(left, right).disparity
-    median, p90 = timed(lambda: refine_disparity(left, right, disparity), max(10, repeats // 4))
+    median, p90 = timed(
+        lambda: refine_disparity(left, right, disparity, second_opinion=asked),
+        max(10, repeats // 4),
+    )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Row("refined", "OpenCV", median, p90, 0.0, 0.0, memory)
+    name = "refined" if asked else "refined, no second opinion"
+    return Row(name, "OpenCV", median, p90, 0.0, 0.0, memory)
 
 
 def machine() -> dict[str, object]:
@@ -255,7 +259,7 @@ def main() -> int:
         if trained:
             print("\n".join(f"{name}: {line}" for line in differences(network, size)))
     rows.append(measure_sgbm((height, width), chosen.repeats))
-    rows.append(measure_refinement((height, width), chosen.repeats))
+    rows += [measure_refinement((height, width), chosen.repeats, asked=a) for a in (True, False)]
     for row in rows:
         print(
             f"{row.model:<9} {row.runtime:<20} {row.median_ms:7.1f} ms (90 %: {row.p90_ms:7.1f})  "

@@ -61,6 +61,20 @@ def test_files_of_each_pair_and_a_summary(
     assert disparity.dtype == np.float32
 
 
+def test_refinement_and_the_second_opinion_are_chosen(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path
+) -> None:
+    found = {}
+    for words in ((), ("--no-second-opinion",), ("--no-refine",)):
+        out = tmp_path / f"out{len(found)}"
+        assert run(pairs, out, weights, *words, "--plain", "--runtime", "torch") == 0
+        found[words] = np.load(out / "0_disparity.npy")
+    full, quick, bare = found.values()
+    assert np.abs(full - bare).max() > 0.5  # a random network, and views that tell the shift
+    assert np.abs(full - quick).max() > 0.5
+    assert np.abs(quick - bare).max() > 0.01
+
+
 def test_depth_and_points_where_calibrated(
     pairs: tuple[str, str], tmp_path: Path, weights: Path
 ) -> None:

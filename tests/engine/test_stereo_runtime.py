@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from typing import Any
 
@@ -57,6 +58,16 @@ def test_both_views_checked_and_errors_as_in_torch(
     assert np.array_equal(ours.valid, theirs.valid)
     with pytest.raises(ShapeError, match=r"left is \(32, 48\) and right \(16, 48\)"):
         compiled.predict(views[0], views[1][:16])
+
+
+@pytest.mark.parametrize(("refine", "asked"), [(True, False), (False, True)])
+def test_how_answers_are_refined_is_taken_over(
+    network: ThermoStereoRT, refine: bool, asked: bool
+) -> None:
+    chosen = copy.copy(network)
+    chosen.refine, chosen.second_opinion = refine, asked
+    compiled = CompiledStereo(chosen)
+    assert (compiled.refine, compiled.second_opinion) == (refine, asked)
 
 
 def test_an_answer_stays_when_the_next_one_is_made(compiled: CompiledStereo) -> None:

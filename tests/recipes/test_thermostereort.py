@@ -192,7 +192,7 @@ def test_a_start_may_be_weights_of_a_run(tmp_path: Path) -> None:
     trained = replace(TINY, data=replace(TINY.data, scenes=2, val=0))
     _write_weights(replace(trained, tag="before"), start, FitResult(1), tmp_path)
     went_on = replace(TINY, start="thermostereort_tiny.before", start_folder=tmp_path)
-    assert float(_network(went_on).trust) == 7.0
+    assert _network(went_on).trust.item() == 7.0
     assert [source.name for source in _sources(went_on)] == ["scenes"]
     with pytest.raises(UnknownNameError, match=r"thermostereort_tiny\.before"):
         _network(replace(went_on, start_folder=None))

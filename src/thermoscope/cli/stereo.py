@@ -64,6 +64,8 @@ class Arguments:
     """Also match the right view; where both disagree is not valid. Twice the time."""
     refine: bool = True
     """Move answers by fractions of a pixel to where the views agree; --no-refine leaves it out."""
+    second_opinion: bool = True
+    """Ask a semi-global matcher as well, for what is pixels off; --no-second-opinion is faster."""
     size: str | None = None
     """WIDTHxHEIGHT of headerless raw files."""
     plain: bool = False
@@ -204,7 +206,7 @@ def _model(arguments: Arguments) -> ThermoStereoRT:
     model = load_model(name, folder=arguments.weights)
     if not isinstance(model, ThermoStereoRT):
         raise ConfigError(f"{name!r} does not match stereo pairs. Choose another --model.")
-    model.refine = arguments.refine
+    model.refine, model.second_opinion = arguments.refine, arguments.second_opinion
     return model
 
 

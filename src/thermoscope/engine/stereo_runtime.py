@@ -73,7 +73,7 @@ class CompiledStereo(ThermoStereoRT):
         super().__init__(**network.arguments)
         self.load_state_dict(network.state_dict())
         self.eval().card = network.card
-        self.refine = network.refine
+        self.refine, self.second_opinion = network.refine, network.second_opinion
         self.precision: Precision = precision
         self._network = (network,)  # in a tuple: not a part of this module's own state
         self._kept: OrderedDict[tuple[int, int], PairCall] = OrderedDict()

@@ -358,6 +358,8 @@ class ThermoStereoRT(nn.Module):
     Attributes:
         refine: Whether `predict` moves its answer by fractions of a pixel to where the views agree
             best, see `refine_disparity`; `forward`, and so what is exported, does not.
+        second_opinion: Whether a semi-global matcher is asked as well, which doubles the time that
+            this takes.
         card: Where the weights came from, None for fresh ones.
 
     Raises:
@@ -366,6 +368,7 @@ class ThermoStereoRT(nn.Module):
 
     card: WeightsCard | None = None
     refine: bool = True
+    second_opinion: bool = True
 
     def __init__(
         self,
@@ -552,7 +555,7 @@ class ThermoStereoRT(nn.Module):
         found = (plane[0, 0, :height, :width].float().cpu().numpy() for plane in self(*views))
         disparity, confidence = found
         if self.refine:
-            moved = refine_disparity(left, right, disparity)
+            moved = refine_disparity(left, right, disparity, second_opinion=self.second_opinion)
             disparity = np.clip(moved, self.min_disparity_px, self.max_disparity_px)
         return disparity, confidence
 
