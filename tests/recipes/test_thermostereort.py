@@ -176,7 +176,7 @@ def test_a_teacher_of_a_larger_range_is_not_believed_beyond_that_of_the_network(
 
 def test_the_base_network_starts_as_the_shipped_fast_one() -> None:
     views = torch.rand(2, 1, 1, 48, 112)
-    network = _network(PRESETS["base_first"])
+    network = _network(PRESETS["base"])
     assert network.training
     with torch.inference_mode():
         found = network.eval()(*views)[0]
@@ -198,26 +198,14 @@ def test_a_start_may_be_weights_of_a_run(tmp_path: Path) -> None:
         _network(replace(went_on, start_folder=None))
 
 
-def test_every_stage_has_one_before_it_and_other_places(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    few = replace(PRESETS["tiny"], loop=replace(TINY.loop, steps=1))
-    few = replace(few, data=replace(few.data, scenes=1, val=0))
-    monkeypatch.setitem(PRESETS, "one", few)
-    two = replace(few, first="one", data=replace(few.data, seed=1), loop=few.loop)
-    monkeypatch.setitem(PRESETS, "two", two)
-    run(replace(two, first="two", data=replace(few.data, seed=2)), tmp_path)
-    for folder in (tmp_path, tmp_path / "first", tmp_path / "first" / "first"):
-        assert (folder / "checkpoint.pt").is_file()
-    assert len(list((tmp_path / "pairs").glob("scenes_*"))) == 3
-    chains = {"fast": ["fast_second", "fast_first"], "base": ["base_first"]}
-    for name, expected in chains.items():
-        config, found = PRESETS[name], []
-        while config.first:
-            found.append(config.first)
-            config = PRESETS[config.first]
-        assert found == expected
-        assert (config.start is None) == (name == "fast")
+@pytest.mark.parametrize("size", ["fast", "base"])
+def test_the_last_stage_goes_on_with_the_network_of_its_size(size: str) -> None:
+    preset = PRESETS[f"{size}_last"]
+    assert preset.name == f"thermostereort_{size}"
+    assert preset.data.seed != PRESETS[size].data.seed  # other places
+    went_on, shipped = _network(preset), load_model(preset.name)
+    for name, value in shipped.state_dict().items():
+        assert torch.equal(went_on.state_dict()[name], value), name
 
 
 def test_an_environment_named_twice_is_learned_twice_as_often_and_scored_once(

@@ -80,7 +80,7 @@ class StereoConfig:
             are grown, see `thermoscope.models.growth`.
         start_folder: Folder of the run that made them; None = the bundled ones.
         first: Preset that is trained before, on its own pairs, in the folder ``first`` of the run;
-            its network is the start. It may itself have one. Empty = none.
+            its network is the start. Empty = none.
         truth: ``"dense"``, or ``"sparse"`` = `sparse_share` of the pixels, along scan lines.
         sparse_share: Of the pixels that the beams reach.
         sparse_rows: Share of the rows, from the lowest up, that the beams reach.
@@ -162,26 +162,28 @@ _MANY_PLACES = StereoData(  # most of the error is indoors: twice as many rooms
     environments=("urban", "indoor", "offroad", "indoor", "aerial"),
     frames_per_scene=2,
 )
-_OTHER_PLACES = StereoData(  # more of those where the error was largest against SGBM's
-    scenes=700,
-    environments=("urban", "offroad", "indoor", "urban", "offroad", "indoor", "aerial"),
-    frames_per_scene=2,
-    seed=1,
+_LAST = StereoConfig(  # other places, and more of those where the error was largest against SGBM's
+    data=StereoData(
+        scenes=700,
+        environments=("urban", "offroad", "indoor", "urban", "offroad", "indoor", "aerial"),
+        frames_per_scene=2,
+        seed=1,
+    ),
+    loop=replace(_FAST, steps=1400, learning_rate=5e-4, warmup_steps=50),
 )
-_LAST = replace(_FAST, steps=1400, learning_rate=5e-4, warmup_steps=50)
 PRESETS: dict[str, StereoConfig] = {
     "fast_first": StereoConfig(loop=_FAST),
-    "fast_second": StereoConfig(
+    "fast": StereoConfig(
         first="fast_first", data=_MANY_PLACES, loop=replace(_FAST, steps=7500, learning_rate=2e-3)
     ),
-    "fast": StereoConfig(first="fast_second", data=_OTHER_PLACES, loop=_LAST),
-    "base_first": StereoConfig(
+    "base": StereoConfig(
         size="base",
         start="thermostereort_fast",
         data=replace(_MANY_PLACES, scenes=4000),
         loop=replace(_FAST, steps=5000, learning_rate=1.5e-3),
     ),
-    "base": StereoConfig(size="base", first="base_first", data=_OTHER_PLACES, loop=_LAST),
+    "fast_last": replace(_LAST, start="thermostereort_fast"),
+    "base_last": replace(_LAST, size="base", start="thermostereort_base"),
     "teacher": StereoConfig(
         size="accurate",
         loop=replace(_FAST, steps=20_000, batch_size=8, learning_rate=5e-4, warmup_steps=500),

@@ -3,10 +3,10 @@
     thermoscope train thermostereort --preset fast --out runs/fast
     thermoscope train thermostereort --preset teacher --out runs/teacher
 
-Presets: ``fast`` and ``base`` made the shipped weights, in several stages (``fast_first`` and
-``fast_second`` come before ``fast``; ``base_first``, which grows out of ``fast``, before ``base``);
-``own`` adapts ``fast`` to a recording of your own; ``teacher`` is the iterating network that can
-teach the others; ``sparse`` learns from 4 % of the pixels, as of a lidar; ``tiny`` runs in seconds.
+Presets: ``fast`` trains ``fast_first`` before, ``base`` grows out of ``fast``, and ``fast_last``
+and ``base_last`` go on on other places: so the shipped weights were made. ``own`` adapts ``fast``
+to a recording of your own; ``teacher`` is the iterating network that can teach the others;
+``sparse`` learns from 4 % of the pixels, as of a lidar; ``tiny`` runs in seconds.
 What is NOT here: the presets and their settings (`thermoscope.recipes.stereo_settings`), the
 network (`thermoscope.models.thermostereort`), pairs on disk (`thermoscope.recipes.stereo_store`).
 
@@ -293,7 +293,7 @@ def run(config: StereoConfig, out: Path) -> FitResult:
 
 
 def _before(config: StereoConfig, out: Path) -> StereoConfig:
-    """The preset `config.first`, on the data folders, devices, seed and start of `config`.
+    """The preset `config.first`, on the data folders, devices and seed of `config`.
 
     Raises:
         UnknownNameError: No such preset.
@@ -313,14 +313,13 @@ def _before(config: StereoConfig, out: Path) -> StereoConfig:
         workers=config.data.workers,
         val=0,
     )
-    loop = replace(before.loop, **here)
-    return replace(before, data=data, loop=loop, start_folder=config.start_folder)
+    return replace(before, data=data, loop=replace(before.loop, **here))
 
 
 def _trained_before(config: StereoConfig, out: Path) -> ThermoStereoRT:
     """The network of the preset `config.first`, trained in a folder of its own, to go on with."""
     before = _before(config, out)
-    network = _trained_before(before, out / "first") if before.first else _network(before)
+    network = _network(before)
     if network.arguments != _network(config).arguments:
         raise ConfigError(
             f"preset {config.first!r} trains another network than {config.name} of "
@@ -422,13 +421,10 @@ def _real(chosen: RealPairs, store: Any, rendered: int) -> list[StereoStore]:
 
 def _sources(config: StereoConfig) -> tuple[TrainingSource, ...]:
     """Everything that the weights have seen, once: also what they began with, and what taught."""
-    stages = [config]
-    while stages[-1].first:
-        stages.append(_before(stages[-1], Path()))
+    stages = [config, _before(config, Path())] if config.first else [config]
     found = [source for stage in stages for source in _shown(stage)]
-    for stage in stages:
-        if stage.start is not None:
-            found += find_weights(stage.start, folder=stage.start_folder)[0].sources
+    if config.start is not None:
+        found += find_weights(config.start, folder=config.start_folder)[0].sources
     if config.teacher:
         card, _ = find_weights(config.teacher, folder=config.teacher_folder)
         found += [TrainingSource(config.teacher, card.licence, "distillation"), *card.sources]
