@@ -198,16 +198,6 @@ def test_a_start_may_be_weights_of_a_run(tmp_path: Path) -> None:
         _network(replace(went_on, start_folder=None))
 
 
-@pytest.mark.parametrize("size", ["fast", "base"])
-def test_the_last_stage_goes_on_with_the_network_of_its_size(size: str) -> None:
-    preset = PRESETS[f"{size}_last"]
-    assert preset.name == f"thermostereort_{size}"
-    assert preset.data.seed != PRESETS[size].data.seed  # other places
-    went_on, shipped = _network(preset), load_model(preset.name)
-    for name, value in shipped.state_dict().items():
-        assert torch.equal(went_on.state_dict()[name], value), name
-
-
 def test_an_environment_named_twice_is_learned_twice_as_often_and_scored_once(
     tmp_path: Path,
 ) -> None:

@@ -162,15 +162,6 @@ _MANY_PLACES = StereoData(  # most of the error is indoors: twice as many rooms
     environments=("urban", "indoor", "offroad", "indoor", "aerial"),
     frames_per_scene=2,
 )
-_LAST = StereoConfig(  # other places, and more of those where the error was largest against SGBM's
-    data=StereoData(
-        scenes=700,
-        environments=("urban", "offroad", "indoor", "urban", "offroad", "indoor", "aerial"),
-        frames_per_scene=2,
-        seed=1,
-    ),
-    loop=replace(_FAST, steps=1400, learning_rate=5e-4, warmup_steps=50),
-)
 PRESETS: dict[str, StereoConfig] = {
     "fast_first": StereoConfig(loop=_FAST),
     "fast": StereoConfig(
@@ -182,8 +173,6 @@ PRESETS: dict[str, StereoConfig] = {
         data=replace(_MANY_PLACES, scenes=4000),
         loop=replace(_FAST, steps=5000, learning_rate=1.5e-3),
     ),
-    "fast_last": replace(_LAST, start="thermostereort_fast"),
-    "base_last": replace(_LAST, size="base", start="thermostereort_base"),
     "teacher": StereoConfig(
         size="accurate",
         loop=replace(_FAST, steps=20_000, batch_size=8, learning_rate=5e-4, warmup_steps=500),

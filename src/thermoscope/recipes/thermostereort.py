@@ -3,10 +3,10 @@
     thermoscope train thermostereort --preset fast --out runs/fast
     thermoscope train thermostereort --preset teacher --out runs/teacher
 
-Presets: ``fast`` trains ``fast_first`` before, ``base`` grows out of ``fast``, and ``fast_last``
-and ``base_last`` go on on other places: so the shipped weights were made. ``own`` adapts ``fast``
-to a recording of your own; ``teacher`` is the iterating network that can teach the others;
-``sparse`` learns from 4 % of the pixels, as of a lidar; ``tiny`` runs in seconds.
+Presets: ``fast`` and ``base`` made the shipped weights, the former trains ``fast_first`` before,
+the latter grows out of the former; ``own`` adapts ``fast`` to a recording of your own;
+``teacher`` is the iterating network that can teach the others; ``sparse`` learns from 4 % of the
+pixels, as of a lidar; ``tiny`` runs in seconds.
 What is NOT here: the presets and their settings (`thermoscope.recipes.stereo_settings`), the
 network (`thermoscope.models.thermostereort`), pairs on disk (`thermoscope.recipes.stereo_store`).
 
