@@ -50,6 +50,13 @@ def without_refinement(network: Any) -> Any:
     return bare
 
 
+def with_second_opinion(network: Any) -> Any:
+    """A semi-global matcher asked as well, see `ThermoStereoRT.second_opinion`."""
+    asked = copy.copy(network)
+    asked.second_opinion = True
+    return asked
+
+
 def tuned(count: int, cache: Path | None) -> dict[str, Sgbm]:
     """SGBM with its best settings on training pairs: of least EPE, and of least bad-3.
 
@@ -163,7 +170,8 @@ def main(words: Sequence[str] | None = None) -> int:
         for name, folder in zip(given.models, folders, strict=True)
     }
     bare = {f"{name}, not refined": without_refinement(n) for name, n in networks.items()}
-    methods: dict[str, Matcher] = {**networks, **bare, **tuned(given.tune, given.cache)}
+    asked = {f"{name}, second opinion": with_second_opinion(n) for name, n in networks.items()}
+    methods: dict[str, Matcher] = {**networks, **bare, **asked, **tuned(given.tune, given.cache)}
     groups = scene_groups(split="val", count=given.count, cache=given.cache)
     report = evaluate_stereo(methods, groups)
     print("\n".join(report.protocol), table(report, list(methods)), sep="\n\n")

@@ -1,7 +1,7 @@
 """What the refinement of a stereo answer is worth, part by part, and why it is as smooth as it is.
 
     [THERMOSCOPE_DATA=FOLDER] python -m benchmarks.stereo_refinement [--model thermostereort_fast]
-        [--count 2] [--seed 5] [--cache FOLDER]
+        [--weights FOLDER] [--count 2] [--seed 5] [--cache FOLDER]
 
 One network's answers, refined in several ways. Rendered: `train` scenes of a seed that the weights
 did not learn from, rig of MS2, COUNT pairs each of four environments by day, night, rain and fog;
@@ -67,13 +67,13 @@ def refined_and_rematched(left: Floats, right: Floats, disparity: Floats) -> Flo
 
 WAYS: dict[str, Way] = {
     "the network alone": unchanged,
-    "comparisons of windows": partial(refine_disparity, smoothness=0, second_opinion=False),
-    "and the variational pass": partial(refine_disparity, second_opinion=False),
-    "and a second opinion: all of it": refine_disparity,
-    "all, smoothness 5": partial(refine_disparity, smoothness=5),
-    "all, smoothness 12": partial(refine_disparity, smoothness=12),
-    "all, smoothness 40": partial(refine_disparity, smoothness=40),
-    "all, then SGBM around it": refined_and_rematched,
+    "comparisons of windows": partial(refine_disparity, smoothness=0),
+    "and the last pass, smoothness 25": refine_disparity,
+    "smoothness 5": partial(refine_disparity, smoothness=5),
+    "smoothness 12": partial(refine_disparity, smoothness=12),
+    "smoothness 40": partial(refine_disparity, smoothness=40),
+    "smoothness 25, a second opinion before": partial(refine_disparity, second_opinion=True),
+    "smoothness 25, then SGBM around it": refined_and_rematched,
 }
 
 
@@ -107,11 +107,12 @@ def main(words: Sequence[str] | None = None) -> int:
     """Score every way, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="thermostereort_fast")
+    parser.add_argument("--weights", type=Path, help="of a run; the bundled ones if not given")
     parser.add_argument("--count", type=int, default=2, help="pairs of a place and a condition")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--cache", type=Path)
     given = parser.parse_args(words)
-    bare = without_refinement(load_model(given.model))
+    bare = without_refinement(load_model(given.model, folder=given.weights))
     methods = {name: Refined(bare, way) for name, way in WAYS.items()}
     groups = scene_groups(split="train", count=given.count, seed=given.seed, cache=given.cache)
     report = evaluate_stereo(methods, groups)

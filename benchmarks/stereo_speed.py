@@ -219,7 +219,7 @@ def measure_refinement(size: tuple[int, int], repeats: int, *, asked: bool) -> R
         max(10, repeats // 4),
     )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    name = "refined" if asked else "refined, no second opinion"
+    name = "refined, second opinion" if asked else "refined"
     return Row(name, "OpenCV", median, p90, 0.0, 0.0, memory)
 
 
@@ -259,7 +259,7 @@ def main() -> int:
         if trained:
             print("\n".join(f"{name}: {line}" for line in differences(network, size)))
     rows.append(measure_sgbm((height, width), chosen.repeats))
-    rows += [measure_refinement((height, width), chosen.repeats, asked=a) for a in (True, False)]
+    rows += [measure_refinement((height, width), chosen.repeats, asked=a) for a in (False, True)]
     for row in rows:
         print(
             f"{row.model:<9} {row.runtime:<20} {row.median_ms:7.1f} ms (90 %: {row.p90_ms:7.1f})  "

@@ -65,7 +65,7 @@ def test_refinement_and_the_second_opinion_are_chosen(
     pairs: tuple[str, str], tmp_path: Path, weights: Path
 ) -> None:
     found = {}
-    for words in ((), ("--no-second-opinion",), ("--no-refine",)):
+    for words in (("--second-opinion",), (), ("--no-refine",)):
         out = tmp_path / f"out{len(found)}"
         assert run(pairs, out, weights, *words, "--plain", "--runtime", "torch") == 0
         found[words] = np.load(out / "0_disparity.npy")
@@ -105,6 +105,7 @@ def test_existing_files_are_kept(
     [
         (["--focal-px", "100"], "depth needs both --focal-px and --baseline-m"),
         (["--focal-px", "100", "--baseline-m", "300"], "it seems to be in millimetres. Give 0.3"),
+        (["--second-opinion", "--no-refine"], "Give one of them"),
         (["--loops", "0"], "--loops must be at least 1"),
         (["--model", "thermostereort_fast"], "thermoscope train thermostereort --preset fast"),
         (["--model", "unet"], "unknown model 'unet'"),

@@ -91,7 +91,7 @@ def test_a_bare_surface_loses_the_bumps_of_its_answer():
 def test_pixels_that_lead_out_of_the_right_view_do_not_move():
     left, right = texture(0), texture(1)
     given = np.full(SIZE, 30, np.float32)
-    refined = refine_disparity(left, right, given, rounds=1, second_opinion=False)
+    refined = refine_disparity(left, right, given, rounds=1)
     np.testing.assert_array_equal(refined[:, :20], given[:, :20])
 
 
@@ -134,7 +134,7 @@ def test_views_that_show_different_things_move_nothing_far():
     """Noise against noise: without belief in the best of bad windows the answer stays."""
     noise = [np.random.default_rng(seed).normal(size=SIZE).astype(np.float32) for seed in (0, 1)]
     moved = np.abs(refine_disparity(*noise, slanted()) - slanted())[INSIDE]
-    assert moved.mean() < 0.3  # 0.8 px if every window were believed
+    assert moved.mean() < 0.25  # 0.8 px if every window were believed
 
 
 def poles():
@@ -160,7 +160,7 @@ def test_a_second_opinion_finds_what_lies_several_pixels_off():
 def test_a_second_opinion_does_not_mind_gain_and_offset():
     truth, given = poles()
     left, right = pair(truth, seed=5)
-    error = np.abs(refine_disparity(left, 0.4 * right + 900, given) - truth)
+    error = np.abs(refine_disparity(left, 0.4 * right + 900, given, second_opinion=True) - truth)
     assert np.median(error[12:-12, 63:69]) < 0.3
 
 
@@ -168,7 +168,7 @@ def test_a_second_opinion_too_far_off_is_none():
     """A network that is 10 px off is not mended: the matcher, not the network, would answer."""
     truth = np.full(SIZE, 20, np.float32)
     left, right = pair(truth)
-    refined = refine_disparity(left, right, truth - 10)
+    refined = refine_disparity(left, right, truth - 10, second_opinion=True)
     assert np.abs(refined - truth)[INSIDE].mean() > 5
 
 
@@ -176,6 +176,6 @@ def test_a_second_opinion_too_far_off_is_none():
 @pytest.mark.parametrize("size", [(1, 1), (2, 40), (33, 3), (16, 16)])
 def test_any_size_and_any_answer(size, given_px):
     view = np.random.default_rng(0).normal(size=size)
-    refined = refine_disparity(view, view, np.full(size, given_px))
+    refined = refine_disparity(view, view, np.full(size, given_px), second_opinion=True)
     assert refined.shape == size
     assert np.isfinite(refined).all()

@@ -64,8 +64,8 @@ class Arguments:
     """Also match the right view; where both disagree is not valid. Twice the time."""
     refine: bool = True
     """Move answers by fractions of a pixel to where the views agree; --no-refine leaves it out."""
-    second_opinion: bool = True
-    """Ask a semi-global matcher as well, for what is pixels off; --no-second-opinion is faster."""
+    second_opinion: bool = False
+    """Ask a semi-global matcher as well: for thin things, worse in vegetation, slower."""
     size: str | None = None
     """WIDTHxHEIGHT of headerless raw files."""
     plain: bool = False
@@ -88,8 +88,7 @@ def main(words: Sequence[str]) -> int:
         same_source,
     )
 
-    if arguments.loops < 1:
-        raise ConfigError(f"--loops must be at least 1, got {arguments.loops}.")
+    _check(arguments)
     same_source(arguments.left, arguments.right)
     model = _model(arguments)
     left, right = pair_sources(
@@ -186,6 +185,21 @@ def _first_size(frames: ImageSequence) -> tuple[int, int]:
             continue
         return image.width, image.height
     raise ReadError("not one frame of the left view can be read. See: thermoscope doctor.")
+
+
+def _check(arguments: Arguments) -> None:
+    """Refuse words that contradict each other.
+
+    Raises:
+        ConfigError: They do.
+    """
+    if arguments.loops < 1:
+        raise ConfigError(f"--loops must be at least 1, got {arguments.loops}.")
+    if arguments.second_opinion and not arguments.refine:
+        raise ConfigError(
+            "--second-opinion is a part of the refinement that --no-refine leaves out. "
+            "Give one of them."
+        )
 
 
 def _model(arguments: Arguments) -> ThermoStereoRT:

@@ -5,9 +5,9 @@ where exactly. Around the disparity of each pixel a few neighbours are compared 
 and the parabola through the best one gives the fraction. Windows follow the disparity of each of
 their pixels, so they may lie across an edge. Where a window shows little, the answer given stays.
 Then one variational pass weighs each pixel's fit against the smoothness of the whole: it takes the
-bumps out of bare surfaces and keeps jumps. What is several pixels off, as the edges of trees and
-poles are, no fraction mends: there a semi-global matcher has a second opinion, which is taken where
-it fits the views clearly better.
+bumps out of bare surfaces and keeps jumps. What is several pixels off, as a pole that a network
+left out, no fraction mends: a semi-global matcher may be asked for a second opinion, which is taken
+where it fits the views clearly better.
 What is NOT here: finding a disparity in the first place.
 
 Source of the parabola: Scharstein and Szeliski, A taxonomy and evaluation of dense two-frame stereo
@@ -54,7 +54,7 @@ def refine_disparity(
     *,
     rounds: int = 3,
     smoothness: float = SMOOTHNESS,
-    second_opinion: bool = True,
+    second_opinion: bool = False,
 ) -> Floats:
     """The disparity of a rectified pair, at most a few pixels from the one given.
 
@@ -67,7 +67,8 @@ def refine_disparity(
             nothing.
         smoothness: Of the variational pass, which may move a pixel by up to 3 px; 0 leaves it out.
         second_opinion: Whether a semi-global matcher is asked as well. Its answer is taken, and
-            refined once more, where it is less than 8 px away and fits the views clearly better.
+            refined once more, where it is less than 8 px away and fits the views clearly better:
+            for thin things, at some cost in vegetation and twice the time.
 
     Returns:
         (H, W) float32, px.
