@@ -68,7 +68,7 @@ def refine_disparity(
         smoothness: Of the variational pass, which may move a pixel by up to 3 px; 0 leaves it out.
         second_opinion: Whether a semi-global matcher is asked as well. Its answer is taken, and
             refined once more, where it is less than 8 px away and fits the views clearly better:
-            for thin things, at some cost in vegetation and twice the time.
+            for thin things, at some cost elsewhere and nearly twice the time.
 
     Returns:
         (H, W) float32, px.

@@ -358,8 +358,8 @@ class ThermoStereoRT(nn.Module):
     Attributes:
         refine: Whether `predict` moves its answer by fractions of a pixel to where the views agree
             best, see `refine_disparity`; `forward`, and so what is exported, does not.
-        second_opinion: Whether a semi-global matcher is asked as well then: thin things are found
-            more often, vegetation is worse, and it takes twice the time.
+        second_opinion: Whether a semi-global matcher is asked as well then: for thin things, at
+            some cost elsewhere and nearly twice the time.
         card: Where the weights came from, None for fresh ones.
 
     Raises:
