@@ -65,7 +65,7 @@ class Arguments:
     refine: bool = True
     """Move answers by fractions of a pixel to where the views agree; --no-refine leaves it out."""
     second_opinion: bool = False
-    """Ask a semi-global matcher as well: for thin things; on the whole less accurate, and slower."""
+    """Ask a semi-global matcher as well: for thin things; otherwise less accurate, and slower."""
     size: str | None = None
     """WIDTHxHEIGHT of headerless raw files."""
     plain: bool = False
