@@ -69,7 +69,7 @@ def test_the_table_has_a_line_for_each_way(monkeypatch, capsys):
     }
     groups = [StereoGroup(f"{name}/day", [sample]) for name in stereo_refinement.ENVIRONMENTS]
     monkeypatch.setattr(stereo_refinement, "scene_groups", lambda **_: groups)
-    monkeypatch.setattr(stereo_refinement, "load_model", lambda _: Off(0.6))
+    monkeypatch.setattr(stereo_refinement, "load_model", lambda _, folder: Off(0.6))
     monkeypatch.setattr(stereo_refinement, "real_pair", lambda: (left, right))
     assert stereo_refinement.main([]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
