@@ -138,7 +138,7 @@ def test_views_that_show_different_things_move_nothing_far():
 
 
 def poles():
-    """A plane 6 px away with poles 14 px away, and the same of a network that saw no pole."""
+    """A plane 6 px away with poles 12 px away, and the same of a network that saw no pole."""
     truth = np.full(SIZE, 6, np.float32)
     truth[:, 60:72] = truth[:, 100:112] = 12
     return truth, np.full(SIZE, 6, np.float32)

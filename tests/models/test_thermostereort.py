@@ -55,11 +55,9 @@ def test_any_size_is_answered_at_its_own_resolution(tiny: ThermoStereoRT, pair: 
 
 def test_offset_and_gain_of_a_view_do_not_matter(tiny: ThermoStereoRT, pair: tuple) -> None:
     left, right = pair
-    bare = copy.copy(tiny)
-    bare.refine = False  # it has a test of its own, and thresholds
-    plain = bare.predict(left, right).disparity
-    moved = bare.predict(left, right + np.uint16(100)).disparity
-    scaled = bare.predict(left, 2.0 * right.astype(np.float64) - 500).disparity
+    plain = tiny.predict(left, right).disparity
+    moved = tiny.predict(left, right + np.uint16(100)).disparity
+    scaled = tiny.predict(left, 2.0 * right.astype(np.float64) - 500).disparity
     assert np.abs(moved - plain).max() < 1e-2
     assert np.abs(scaled - plain).max() < 1e-2
 
@@ -149,7 +147,7 @@ def test_predict_refines_its_answer_unless_told_not_to(tiny: ThermoStereoRT, pai
     bare.refine = False
     own = bare.predict(*pair).disparity
     refined = tiny.predict(*pair).disparity
-    assert np.abs(refined - own).max() > 0
+    assert 0 < np.abs(refined - own).max() <= 3  # three rounds of at most 1 px
     assert refined.min() >= tiny.min_disparity_px
     assert refined.max() <= tiny.max_disparity_px
     left, right = (np.asarray(view, np.float32) for view in pair)

@@ -42,7 +42,7 @@ class SemiGlobalMatcher:
         speckle_px: Patches smaller than this are holes, px.
         clip: Of the horizontal gradient that is added to the cost.
         percentile: Cut off at either end before the stretch to 8 bit.
-        directions: 8 or 3 ways in which costs are gathered; 3 take a third of the time.
+        directions: 8 or 3 ways in which costs are gathered; 3 are faster.
 
     Raises:
         ConfigError: A number out of range.
