@@ -5,23 +5,11 @@ import numpy as np
 import pytest
 from benchmarks import stereo_photometric
 from benchmarks.stereo_photometric import SGBM, TRUTH, scores
+from tests.recipes.test_stereo_refinement_benchmark import TRUE_PX, Off
 
 from thermoscope.engine.stereo_frames import StereoGroup
-from thermoscope.models.stereo_result import StereoResult
 
 SIZE = (96, 192)
-TRUE_PX = 12.0
-
-
-class Off:
-    """A network that is wrong by some pixels everywhere."""
-
-    def __init__(self, by_px):
-        self.by_px = by_px
-
-    def predict(self, left, right):
-        plane = np.full(left.shape, TRUE_PX + self.by_px, np.float32)
-        return StereoResult(plane, np.ones_like(plane), np.ones(plane.shape, bool))
 
 
 @pytest.fixture
