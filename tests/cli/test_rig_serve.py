@@ -25,11 +25,11 @@ RUN = [sys.executable, "-m", "thermoscope", "rig", "serve", "--simulate", "--siz
 def asked(url, body=None):
     headers = {"X-Thermoscope-Console": "1", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=20) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=60) as answer:
         return json.loads(answer.read())
 
 
-def wait_until(true, seconds=40.0):
+def wait_until(true, seconds=120.0):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it took too long"

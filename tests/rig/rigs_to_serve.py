@@ -45,7 +45,7 @@ def served(folder: Path, **options: Any) -> Iterator[Console]:
             thread.join(10)
 
 
-def wait_until(true: Any, seconds: float = 20.0) -> Any:
+def wait_until(true: Any, seconds: float = 60.0) -> Any:
     """What `true` gives, once it is true."""
     end = time.monotonic() + seconds
     while not (value := true()):
@@ -61,7 +61,7 @@ def ask(
     """Status, headers and content of one request; a body makes it a POST."""
     data = None if body is None else json.dumps(body)
     kind = {} if body is None else {"Content-Type": "application/json"}
-    connection = http.client.HTTPConnection("127.0.0.1", console.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", console.port, timeout=60)
     try:
         connection.request(
             method or ("GET" if data is None else "POST"), path, data, {**kind, **(headers or {})}

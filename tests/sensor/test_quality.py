@@ -292,9 +292,9 @@ def test_a_frame_takes_milliseconds():
     assess(frame, kind="counts")
     took = []
     for _ in range(7):
-        start = time.perf_counter()
+        start = time.process_time()
         assess(frame, kind="counts")
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     assert min(took) < 0.02  # 3 to 4 ms on one 2020s core; a loop over pixels would take seconds
 
 

@@ -217,9 +217,9 @@ def test_people_and_radiators_are_warmer_than_the_walls():
 
 def test_building_takes_well_under_two_seconds():
     rooms("train", 2)  # models are made once
-    start = time.perf_counter()
+    start = time.process_time()  # others share the machine
     build("indoor", 2, hour=13.0)
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
 
 
 # -- bad input ------------------------------------------------------------------------------------
