@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from thermoscope.core.errors import DatasetCorruptError, DatasetNotFoundError, UnknownNameError
 from thermoscope.data.base import (
@@ -138,3 +139,17 @@ def test_lists_of_names(tmp_path):
     with pytest.raises(DatasetNotFoundError, match=r"none.txt is not there"):
         lines_of(tmp_path / "none.txt")
     assert some("abcde") == "a, b, c and 2 more"
+
+
+def test_labels_with_a_palette_are_its_indices(tmp_path):
+    ids = np.array([[0, 1, 2], [2, 255, 0]], np.uint8)
+    picture = Image.fromarray(ids).convert("P")
+    picture.putpalette([*range(255, -1, -1)] * 3)
+    picture.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.png", shape=(2, 3))[0], ids)
+    with pytest.raises(DatasetCorruptError, match=r"shape \(2, 3\); expected 5 x 6"):
+        read_labels(tmp_path / "a.png", shape=(5, 6))
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: whole.index(b"IDAT") + 8])
+    with pytest.raises(DatasetCorruptError, match=r"a\.png: .* cannot be decoded"):
+        read_labels(tmp_path / "a.png")

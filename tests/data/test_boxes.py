@@ -89,12 +89,30 @@ def test_texts_of_yolo_are_shares_of_the_picture(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", ["0 1 1 1", "0 1 1 1 1 0.9", "x 1 1 1 1", "-1 1 1 1 1", "2 1 1 1 1", "0 nan 1 1 1"]
+    ("line", "why"),
+    [
+        ("0 1 1 1", "4 words, not 5"),
+        ("0 1 1 1 1 0.9", "6 words"),
+        ("x 1 1 1 1", "'x'"),
+        ("-1 1 1 1 1", "class -1, the ids are 0 to 1"),
+        ("2 1 1 1 1", "class 2, the ids are 0 to 1"),
+        ("0 nan 1 1 1", "out of range"),
+        ("0 -0.1 0.5 0.1 0.1", "out of range"),
+        ("0 50 50 10 10", "50 is more than the whole picture, which is 1: pixels"),
+        ("0 0.5 0.5 0.5 1.01", "1.01 is more than the whole picture"),
+    ],
 )
-def test_damaged_texts(tmp_path, line):
-    folder = yolo(tmp_path / "boxes", a=f"0 1 1 1 1\n{line}")
-    with pytest.raises(DatasetCorruptError, match="a.txt, line 2: .* is no box of one of 2"):
+def test_damaged_texts(tmp_path, line, why):
+    folder = yolo(tmp_path / "boxes", a=f"0 1 1 1 1.0005\n{line}")
+    with pytest.raises(DatasetCorruptError, match=f"a.txt, line 2: .* is no box of .*{why}"):
         read_yolo_folder(folder, ["a", "b"])
+
+
+def test_a_class_named_twice(tmp_path):
+    folder = yolo(tmp_path / "boxes", a="0 1 1 1 1")
+    (folder / "classes.txt").write_text("dog\ncat\ndog\n")
+    with pytest.raises(DatasetCorruptError, match=r"boxes.classes\.txt names 'dog' twice"):
+        read_yolo_folder(folder)
 
 
 def test_no_text_and_no_names(tmp_path):

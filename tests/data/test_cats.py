@@ -102,6 +102,8 @@ def test_the_rendered_layout_is_read(tmp_path: Path) -> None:
 def test_what_is_missing_or_damaged_is_said(root: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match="no scene under .*Expected: CATS_Release"):
         CATS(tmp_path / "nowhere")
+    with pytest.raises(DatasetNotFoundError, match=r"'val' of cats is empty: .* has 4\. Ask for"):
+        CATS(root)
     with pytest.raises(UnknownNameError, match="unknown split of cats 'test'"):
         CATS(root, split="test")
     with pytest.raises(UnknownNameError, match="unknown truth of cats 'dense'"):

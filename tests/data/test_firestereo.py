@@ -58,6 +58,18 @@ def test_splits_and_items(root: Path) -> None:
     assert "disparity" not in without
 
 
+def test_what_has_no_partner_is_left_out_and_named(root: Path) -> None:
+    folder = root / "stereo_thermal_depth" / "frick_1"
+    (folder / "img_left" / "._000001.png").write_bytes(b"of a Mac")
+    (folder / "img_right" / "000000.png").unlink()
+    data = FIReStereo(root)
+    assert [path.name for path in data.frames] == ["000001.png"]
+    assert data.findings[0] == "frick_1 counts: 1 of 2 files have no partner (000000)"
+    (folder / "img_right" / "000001.png").unlink()
+    with pytest.raises(DatasetNotFoundError, match="no sequence of frick .* 2 of 2 files have no"):
+        FIReStereo(root)
+
+
 def test_what_is_missing_or_damaged_is_said(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown split of firestereo 'val'"):
         FIReStereo(root, split="val")

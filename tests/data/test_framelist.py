@@ -14,7 +14,7 @@ from thermoscope.data.framelist import (
     FrameRule,
     frame_list,
 )
-from thermoscope.data.stamps import keep_apart, nearest_in_time, speed_mps
+from thermoscope.data.stamps import nearest_in_time, speed_mps
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -151,10 +151,6 @@ def test_no_frame_twice_forward_in_time_nothing_lost(
 def test_nearest_in_time_takes_the_earlier_of_two() -> None:
     assert nearest_in_time(ms(0, 200), ms(100), max_gap_s=1.0).tolist() == [0]
     assert nearest_in_time([], ms(100), max_gap_s=1.0).tolist() == [-1]
-
-
-def test_keep_apart() -> None:
-    assert keep_apart(ms(0, 999, 1000, 1500, 2000), min_gap_s=1.0).tolist() == [0, 2, 4]
 
 
 def test_speed_along_a_track() -> None:

@@ -84,6 +84,36 @@ def test_what_stays_alone_is_named(root):
     assert "labels: 1 of 10 files have no partner (g)" in labelled_folder(root).findings[0]
 
 
+def test_masks_of_0_and_255_are_named(root):
+    """255 is ignored, so the object would be in no loss and no score."""
+    for path in sorted((root / "labels").iterdir()):
+        labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(path), np.where(labels == 1, 255, labels))
+    assert labelled_folder(root).findings[-1] == (
+        "labels hold only 0 and 255, and 255 means 'ignore': 'sick' (id 1) occurs nowhere. Write "
+        "the object as 1."
+    )
+    assert "'ignore': 'b' (id 1)" in labelled_folder(root, classes=["a", "b"]).findings[-1]
+    (root / "labels" / "f3.png").write_bytes(b"damaged")  # is named when it is decoded
+    (root / "classes.txt").unlink()
+    assert "'ignore': id 1 occurs nowhere" in labelled_folder(root).findings[-1]
+    one = np.full((4, 6), 255, np.uint8)
+    one[0, 0] = 1
+    cv2.imwrite(str(root / "labels" / "f5.png"), one)
+    assert "ignore" not in " ".join(labelled_folder(root).findings)
+
+
+def test_a_class_named_twice(root):
+    (root / "classes.txt").write_text("sick\nsick\n")
+    with pytest.raises(DatasetCorruptError, match=r"classes\.txt names 'sick' twice"):
+        labelled_folder(root)
+
+
+def test_arrays_are_no_frames(root):
+    np.save(root / "thermal" / "f9.npy", np.zeros((4, 6), np.uint16))
+    assert len(labelled_folder(root, split="all")) == 9
+
+
 def test_what_is_absent_is_said(root, tmp_path):
     with pytest.raises(DatasetNotFoundError, match=r"Expected: thermal/STEM\.tiff"):
         labelled_folder(tmp_path / "nowhere")
@@ -110,6 +140,15 @@ def test_damaged_truth_is_named(root):
     cv2.imwrite(str(root / "labels" / "f3.png"), np.zeros((9, 9), np.uint8))
     with pytest.raises(DatasetCorruptError, match="expected 4 x 6"):
         labelled_folder(root)[3]
+    cv2.imwrite(str(root / "labels" / "f5.png"), np.full((4, 6), 7, np.uint8))
+    with pytest.raises(
+        DatasetCorruptError, match=r"f5\.png holds the id 7\. Ids are 0 to 1, 255 ="
+    ):
+        labelled_folder(root)[5]
     cv2.imwrite(str(root / "labels" / "f4.png"), np.full((4, 6), 300, np.uint16))
     with pytest.raises(DatasetCorruptError, match="holds the id 300"):
         labelled_folder(root)[4]
+    (root / "classes.txt").unlink()
+    with pytest.raises(DatasetCorruptError, match="holds the id 300. Ids are 0 to 254"):
+        labelled_folder(root)[4]
+    assert labelled_folder(root)[5]["labels"].max() == 7

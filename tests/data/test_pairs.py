@@ -69,6 +69,13 @@ def test_own_split_folders_affixes_and_labels(tmp_path, save):
     assert (int(data[0]["labels"].max()), data.classes) == (2, ("a", "b", "c"))
 
 
+def test_masks_of_0_and_255_are_named(tmp_path, save):
+    for place in ("rgb", "thermal", "labels"):
+        save(tmp_path / place / "1.png", shape=(4, 6, 3) if place == "rgb" else (4, 6), value=255)
+    found = pairs(tmp_path, split="all", classes=("a", "b")).findings
+    assert found[0].startswith("labels hold only 0 and 255, and 255 means 'ignore': 'b' (id 1)")
+
+
 def test_no_common_stem_tells_both_kinds_of_names(tmp_path, save):
     save(tmp_path / "rgb/a_1.png", shape=(4, 6, 3))
     save(tmp_path / "thermal/b_1.png")

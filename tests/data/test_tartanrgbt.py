@@ -135,6 +135,32 @@ def test_damaged_tables(root):
         tartanrgbt(root, split="all")
 
 
+def test_a_pose_that_is_none_is_named_with_its_file(root):
+    table = root / "day1/frick_park_1/odometry/poses.npy"
+    rows = poses(range(FRAMES))
+    rows[20, 4:] = 0
+    np.save(table, rows)
+    with pytest.raises(DatasetCorruptError, match=r"poses\.npy, frame 00000020: quaternion must"):
+        tartanrgbt(root, split="all")
+    rows[20, 4:] = np.nan
+    np.save(table, rows)
+    assert "T_world_camera" not in tartanrgbt(root, split="all")[1]
+
+
+@pytest.mark.parametrize(
+    ("view", "shape"),
+    [
+        ("thermal_right_rect_8/00000020.png", (4, 5)),
+        ("rgb_in_thermal/00000020_rgb_in_thermal.png", (2, 3, 3)),
+    ],
+)
+def test_views_of_another_size_are_named(root, save, view, shape):
+    save(root / "day1/frick_park_1" / view, shape=shape)
+    data = tartanrgbt(root, split="all")
+    with pytest.raises(DatasetCorruptError, match=r"frick_park_1/00000020: views differ .* 4 x 6"):
+        data[1]
+
+
 def test_odd_files(root, save):
     run = root / "day1/frick_park_1"
     (run / "rgb_in_thermal/00000020_rgb_in_thermal.png").unlink()

@@ -103,6 +103,9 @@ def test_the_ms2_reader_reads_cameras_and_all_four_views(recording, config, tmp_
     assert sample["baseline_m"] == pytest.approx(0.335)
     np.testing.assert_allclose(sample["T_thermal_rgb"], known.T_thermal_colour_view, atol=1e-9)
     assert sample["t_ns"] == OFFSET_NS + START_NS
+    stamps = tmp_path / "sync_data" / "street" / "rgb" / "img_left_timestamp.txt"
+    first_ns = OFFSET_NS + START_NS + RGB_LATE_NS
+    assert stamps.read_text().split()[0] == f"{first_ns // 10**9}.{first_ns % 10**9:09d}"
 
 
 def test_without_calibration_pairs_are_as_the_cameras_saw_them(recording, tmp_path):
@@ -255,6 +258,24 @@ def test_two_recordings_share_a_folder(recording, config, tmp_path):
     assert len(tartanrgbt(tmp_path, split="train")) == 6
 
 
+def test_an_export_without_a_group_stays_in_its_folder(recording, config, tmp_path):
+    report = export_recording(recording, tmp_path / "day1", config(group=""))
+    assert report.folder == tmp_path / "day1" / "street"
+    assert (tmp_path / "day1" / "train_runs.txt").read_text() == "street\n"
+    assert len(tartanrgbt(tmp_path / "day1", split="train")) == 3
+
+
+def test_names_are_read_back_or_refused(tmp_path):
+    recording = write_rendered_recording(tmp_path / "a, b", frames=2)
+    report = export_recording(recording, tmp_path, ExportConfig(layout="pairs"))
+    assert pairs(report.folder, split="train").item(0).sequence == "a, b"
+    with pytest.raises(ConfigError, match=r"got 'a, b'\. Pass --name"):
+        export_recording(recording, tmp_path, ExportConfig(layout="ms2", name=""))
+    odd = recording.rename(tmp_path / "a\nb")
+    with pytest.raises(ConfigError, match=r"control characters, .*: pass --name"):
+        export_recording(odd, tmp_path, ExportConfig(layout="pairs"))
+
+
 def test_a_full_disk_stops_it_and_it_goes_on(recording, config, tmp_path):
     out, options = tmp_path / "out", config(layout="pairs", rate_hz=2.0)
     with pytest.raises(Stop):
@@ -351,7 +372,11 @@ def test_wrong_recordings_are_named(recording, config, tmp_path):
         ({"settle_s": -1.0}, "settle_s must lie in"),
         ({"max_gap_ms": 0.0}, "max_gap_ms must be"),
         ({"name": "a/b"}, "name must be the name of one folder, got 'a/b'"),
+        ({"name": "a\nb"}, r"name must be the name of one folder, got 'a\\nb'"),
+        ({"name": " a"}, "blanks at its ends"),
+        ({"name": "a b", "layout": "ms2"}, r"without white space .* got 'a b'\. Pass --name"),
         ({"group": ".."}, "group must be the name of one folder"),
+        ({"group": "#1"}, "group must be the name of one folder"),
     ],
 )
 def test_wrong_settings_are_named(settings, message):

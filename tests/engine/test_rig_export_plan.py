@@ -73,6 +73,14 @@ def test_skew_is_measured_and_pairs_are_of_one_pulse(panning):
     assert plan.left_out == {"between samples": 14 * 30 - 14}
 
 
+@pytest.mark.parametrize("rate_hz", [4.0, 7.0, 12.0, 20.0, 25.0])
+def test_the_rate_is_pairs_a_second(panning, rate_hz):
+    pairs = plan_of(panning, rate_hz=rate_hz).pairs
+    gaps_s = np.diff([pair.t_ns for pair in pairs]) / 1e9
+    assert 1 / gaps_s.mean() == pytest.approx(rate_hz, rel=0.01)
+    assert np.abs(gaps_s - 1 / rate_hz).max() < 1.1 / 30
+
+
 def test_the_fitted_clock_takes_the_lateness_of_arrivals_off(panning):
     plan = plan_of(panning, rate_hz=30.0)
     dt_ms = np.array([pair.frames["rgb"].dt_ns for pair in plan.pairs]) / 1e6

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from thermoscope.core.errors import ConfigError, ShapeError
+from thermoscope.data.base import read_labels
 from thermoscope.engine.dense_pictures import class_colours, class_overlay
 from thermoscope.engine.segment_report import (
     class_shares,
@@ -40,6 +41,7 @@ def test_files(tmp_path):
     with Image.open(tmp_path / "a.png") as picture:
         np.testing.assert_array_equal(np.asarray(picture), LABELS)
         colours = np.asarray(picture.convert("RGB"))
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.png")[0], LABELS)
     write_classes(tmp_path / "c.json", NAMES)
     rows = json.loads((tmp_path / "c.json").read_text())
     assert [row["id"] for row in rows] == [0, 1, 2]

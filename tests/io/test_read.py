@@ -91,6 +91,12 @@ def test_unknown_content_lists_what_is_known(written):
         read(written(b"hello", "a.xyz"))
 
 
+def test_arrays_say_what_to_save_instead(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((4, 6), np.uint16))
+    with pytest.raises(ReadError, match="numpy arrays are not read.*counts as 16-bit PNG or TIFF"):
+        read(tmp_path / "a.npy")
+
+
 def test_a_name_that_promises_too_much(written):
     with pytest.raises(ReadError, match=r"named \.png, and does not begin like one"):
         read(written(b"hello", "a.png"))

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from thermoscope.core.errors import ConfigError, UnitError
+from thermoscope.core.errors import ConfigError, ThermoscopeWarning, UnitError
+from thermoscope.engine.labelled_frames import FrameChoice
 from thermoscope.models.dense_heads import build_depth, build_segmentation
+from thermoscope.recipes import segmentation
 from thermoscope.recipes.dense_frames import Augmentation, DenseFrames
 
 PLAIN = Augmentation(flip=0, brightness=0, contrast=0, gamma=0)
@@ -159,3 +162,21 @@ def test_what_cannot_be_learned_from_is_refused():
         blind.load()
     with pytest.raises(ConfigError, match="flip must lie"):
         Augmentation(flip=2)
+
+
+def test_what_a_reader_has_to_say_is_told_before_training(tmp_path):
+    """Masks of 0 and 255 hold no object: nothing would be learned, without a word."""
+    (tmp_path / "classes.txt").write_text("background\nudder\n")
+    for i in range(3):
+        for place, plane in (("thermal", np.uint16(20_000)), ("labels", np.uint8(255))):
+            (tmp_path / place).mkdir(exist_ok=True)
+            cv2.imwrite(str(tmp_path / place / f"{i}.png"), np.full((28, 42), plane))
+    config = segmentation.PRESETS["tiny"]
+    config = replace(
+        config,
+        train=FrameChoice("folder", tmp_path),
+        score=False,
+        loop=replace(config.loop, steps=1, warmup_steps=0),
+    )
+    with pytest.warns(ThermoscopeWarning, match=r"'udder' \(id 1\) occurs nowhere"):
+        segmentation.run(config, tmp_path / "run")

@@ -7,7 +7,7 @@ here: any data set; each has its file, which adds its reader to `READERS`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +22,7 @@ from thermoscope.core.errors import (
     ReadError,
     UnknownNameError,
 )
-from thermoscope.core.sample import Sample
+from thermoscope.core.sample import IGNORE_INDEX, Sample
 
 __all__ = [
     "READERS",
@@ -30,6 +30,7 @@ __all__ = [
     "Item",
     "Listed",
     "Readers",
+    "mask_findings",
     "read_labels",
     "read_rgb",
     "read_thermal",
@@ -274,7 +275,7 @@ def read_labels(path: str | Path, *, shape: tuple[int, int] | None = None) -> ND
     """(1, H, W) class ids of an index picture; 255 = ignore.
 
     Args:
-        path: 8-bit or 16-bit file of one channel.
+        path: 8-bit or 16-bit file of one channel; of one with a palette the indices count.
         shape: (H, W) that it must have, None = any.
 
     Raises:
@@ -282,12 +283,68 @@ def read_labels(path: str | Path, *, shape: tuple[int, int] | None = None) -> ND
     """
     import cv2
 
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    labels = _palette_indices(Path(path), shape)
+    if labels is None:
+        labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if labels is None:
         raise DatasetCorruptError(f"{path} is absent or no picture. Fetch it again.")
-    if labels.ndim != 2 or (shape is not None and labels.shape != shape):
+    _check_labels(path, labels.shape, shape)
+    return labels[None].astype(np.int64)
+
+
+def _palette_indices(path: Path, shape: tuple[int, int] | None) -> NDArray[Any] | None:
+    """(H, W) of a picture with a palette, of which OpenCV gives the colours; None of others."""
+    from PIL import Image
+
+    from thermoscope.io.guarded import guarded
+
+    try:
+        with guarded(path, "label picture", hint="Save it again."):
+            try:
+                picture = Image.open(path, formats=("PNG", "TIFF"))
+            except OSError:
+                return None
+            with picture:
+                if picture.mode != "P":
+                    return None
+                _check_labels(path, picture.size[::-1], shape)  # before anything is decoded
+                return np.asarray(picture)
+    except ReadError as err:
+        raise DatasetCorruptError(f"{path}: {err}") from err
+
+
+def _check_labels(path: str | Path, found: tuple[int, ...], shape: tuple[int, int] | None) -> None:
+    if len(found) != 2 or (shape is not None and found != shape):
         size = " x ".join(map(str, shape)) if shape else "H x W"
         raise DatasetCorruptError(
-            f"{path} holds labels of shape {labels.shape}; expected {size} and one channel."
+            f"{path} holds labels of shape {found}; expected {size} and one channel."
         )
-    return labels[None].astype(np.int64)
+
+
+def mask_findings(paths: Iterable[Path], classes: Sequence[str]) -> tuple[str, ...]:
+    """A line if all labels hold 0 and 255 alone, as masks of other programs do; else nothing.
+
+    Reads no further than to the first other id. A file that cannot be read is passed over: it is
+    named when it is decoded.
+
+    Args:
+        paths: Index pictures.
+        classes: Names; empty where nobody says.
+    """
+    if len(classes) == 1:
+        return ()
+    ignored = False
+    for path in paths:
+        try:
+            labels = read_labels(path)
+        except DatasetCorruptError:
+            continue
+        if np.any((labels != 0) & (labels != IGNORE_INDEX)):
+            return ()
+        ignored = ignored or bool(np.any(labels))
+    name = f"{classes[1]!r} (id 1)" if classes else "id 1"
+    text = (
+        f"labels hold only 0 and {IGNORE_INDEX}, and {IGNORE_INDEX} means 'ignore': {name} occurs "
+        "nowhere. Write the object as 1."
+    )
+    return (text,) if ignored else ()

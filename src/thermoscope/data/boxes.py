@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from thermoscope.core.errors import DatasetCorruptError, DatasetNotFoundError
-from thermoscope.data.files_by_stem import by_stem, lines_of
+from thermoscope.data.files_by_stem import by_stem, lines_of, some
 
 __all__ = [
     "Box",
     "BoxFile",
+    "class_list",
     "class_name",
     "is_ignored",
     "open_boxes",
@@ -32,6 +33,7 @@ __all__ = [
 
 CLASSES = "classes.txt"
 UNSURE = "ignore"
+LARGEST_SHARE = 1.001  # of the picture, with what rounding adds
 IGNORED = frozenset({UNSURE, "ignored", "dont care", "dontcare", "don't care", "ignored regions"})
 
 
@@ -99,6 +101,23 @@ def open_boxes(path: str | Path, names: Sequence[str] = ()) -> BoxFile:
     return read_yolo_folder(path, names) if Path(path).is_dir() else read_box_file(path)
 
 
+def class_list(path: Path) -> tuple[str, ...]:
+    """Names of classes, one a line; the first is id 0.
+
+    Raises:
+        DatasetNotFoundError: There is no such file.
+        DatasetCorruptError: It is no text, or names a class twice.
+    """
+    names = lines_of(path)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DatasetCorruptError(
+            f"{path} names {some(map(repr, twice))} twice. The line is the id: name each class "
+            "once."
+        )
+    return tuple(names)
+
+
 def class_name(name: str) -> str:
     """A category's name as classes are called: ``OtherVehicle`` is ``other vehicle``."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
@@ -153,14 +172,15 @@ def read_yolo_folder(folder: str | Path, names: Sequence[str] = ()) -> BoxFile:
 
     Raises:
         DatasetNotFoundError: No text, or nobody says what the classes are.
-        DatasetCorruptError: Another line, a class without a name, or a box without a size.
+        DatasetCorruptError: Another line, a class without a name, a class named twice, a box
+            without a size, or one in pixels.
     """
     place = Path(folder)
     lists = [path for path in (place / CLASSES, place.parent / CLASSES) if path.is_file()]
     texts = {stem: path for stem, path in _texts(place).items() if path not in lists}
     if not texts:
         raise DatasetNotFoundError(f"{place} holds no text of boxes. Expected STEM.txt a picture.")
-    known = tuple(names) or (tuple(lines_of(lists[0])) if lists else ())
+    known = tuple(names) or (class_list(lists[0]) if lists else ())
     if not known:
         raise DatasetNotFoundError(
             f"{place}: nobody says what the classes are. Write {CLASSES}, a name a line, into it."
@@ -176,19 +196,27 @@ def _lines(path: Path, names: Sequence[str]) -> tuple[Box, ...]:
     found = []
     for number, line in enumerate(lines_of(path), start=1):
         try:
-            kind, *sides = line.split()
-            x, y, width, height = map(float, sides)
-            index = int(kind)
-            if not all(map(math.isfinite, (x, y, width, height))) or min(index, width, height) < 0:
-                raise ValueError("a number out of range")
-            name = names[index]
-        except (ValueError, IndexError) as err:
+            found.append(_yolo_box(line.split(), names))
+        except ValueError as err:
             raise DatasetCorruptError(
                 f"{path}, line {number}: {line[:60]!r} is no box of one of {len(names)} classes "
                 f"({err}). Expected: class x y width height, in shares of the picture."
             ) from err
-        found.append(Box(name, x - width / 2, y - height / 2, width, height, relative=True))
     return tuple(found)
+
+
+def _yolo_box(words: Sequence[str], names: Sequence[str]) -> Box:
+    if len(words) != 5:
+        raise ValueError(f"{len(words)} words, not 5")
+    index, (x, y, width, height) = int(words[0]), map(float, words[1:])
+    if not 0 <= index < len(names):
+        raise ValueError(f"class {index}, the ids are 0 to {len(names) - 1}")
+    sides = (x, y, width, height)
+    if not all(map(math.isfinite, sides)) or min(sides) < 0:
+        raise ValueError("a number out of range")
+    if max(sides) > LARGEST_SHARE:
+        raise ValueError(f"{max(sides):g} is more than the whole picture, which is 1: pixels?")
+    return Box(names[index], x - width / 2, y - height / 2, width, height, relative=True)
 
 
 def _box(row: dict[str, Any], names: dict[int, str]) -> Box:

@@ -47,7 +47,7 @@ class CATS:
 
     Raises:
         UnknownNameError: No such split or truth.
-        DatasetNotFoundError: No scene under `root`.
+        DatasetNotFoundError: No scene under `root`, or fewer than ten for ``"val"``.
     """
 
     root: Path | str
@@ -74,9 +74,15 @@ class CATS:
         held = [i % 10 == 9 for i in range(len(scenes))]
         if self.split == "all":
             return scenes
-        return [
+        chosen = [
             s for s, is_val in zip(scenes, held, strict=True) if is_val == (self.split == "val")
         ]
+        if not chosen:
+            raise DatasetNotFoundError(
+                f"split {self.split!r} of cats is empty: it takes every tenth scene, and {release} "
+                f"has {len(scenes)}. Ask for 'train' or 'all'."
+            )
+        return chosen
 
     @property
     def scenes(self) -> list[Path]:

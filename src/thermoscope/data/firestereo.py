@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from thermoscope.core.errors import DatasetCorruptError, DatasetNotFoundError, UnknownNameError
 from thermoscope.core.sample import Sample
 from thermoscope.data.base import Item, read_thermal
+from thermoscope.data.files_by_stem import by_stem, joined
 from thermoscope.geometry.stereo import disparity_from_depth
 
 __all__ = ["FIReStereo"]
@@ -61,7 +62,7 @@ class FIReStereo:
 
     Raises:
         UnknownNameError: No such split.
-        DatasetNotFoundError: No sequence of the split under `root`.
+        DatasetNotFoundError: No pair of the split under `root`.
     """
 
     root: Path | str
@@ -72,37 +73,53 @@ class FIReStereo:
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
             raise UnknownNameError("split of firestereo", self.split, SPLITS)
-        object.__setattr__(self, "_frames", self._found())
+        pairs, findings = self._found()
+        object.__setattr__(self, "_pairs", pairs)
+        object.__setattr__(self, "_findings", findings)
 
-    def _found(self) -> list[Path]:
+    def _found(self) -> tuple[list[dict[str, Path]], list[str]]:
+        """Files of each pair by kind, and what stayed alone."""
         folders = sorted(p.parent for p in Path(self.root).glob("**/img_left") if p.is_dir())
-        wanted = [f for f in folders if _family(f) in SPLITS[self.split]]
-        frames = [p for f in wanted for p in sorted((f / "img_left").glob("*.png"))]
-        if not frames:
-            families = ", ".join(SPLITS[self.split])
+        kinds = {"counts": "img_left", "counts_right": "img_right", "depth": self.depth_folder}
+        rows: list[dict[str, Path]] = []
+        findings: list[str] = []
+        for folder in folders:
+            if _family(folder) in SPLITS[self.split]:
+                files = {kind: _pictures(folder / name) for kind, name in kinds.items()}
+                found = joined(files, optional=["depth"], where=folder.name)
+                rows += found.rows.values()
+                findings += found.findings
+        if not rows:
+            families, alone = ", ".join(SPLITS[self.split]), "".join(f"{f}. " for f in findings)
             raise DatasetNotFoundError(
-                f"no sequence of {families} under {self.root}. Expected: {LAYOUT} "
+                f"no sequence of {families} under {self.root}. {alone}Expected: {LAYOUT} "
                 f"The data: {SOURCE}."
             )
-        return frames
+        return rows, findings
 
     @property
     def frames(self) -> list[Path]:
         """Left picture of each pair, in order."""
-        found: list[Path] = self.__dict__["_frames"]
+        return [row["counts"] for row in self._rows]
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What was left out and why, a line each."""
+        return tuple(self.__dict__["_findings"])
+
+    @property
+    def _rows(self) -> list[dict[str, Path]]:
+        found: list[dict[str, Path]] = self.__dict__["_pairs"]
         return found
 
     def __len__(self) -> int:
-        return len(self.frames)
+        return len(self._rows)
 
     def item(self, index: int) -> Item:
         """Entry `index`, nothing decoded."""
-        left = self.frames[index]
+        paths = self._rows[index]
+        left = paths["counts"]
         folder = left.parent.parent
-        paths = {"counts": left, "counts_right": folder / "img_right" / left.name}
-        depth = folder / self.depth_folder / left.name
-        if depth.is_file():
-            paths["depth"] = depth
         environment, time_of_day = FAMILIES[_family(folder)]
         return Item(
             f"{folder.name}_{left.stem}",
@@ -152,6 +169,11 @@ class FIReStereo:
 
 def _family(folder: Path) -> str:
     return folder.name.split("_")[0]
+
+
+def _pictures(folder: Path) -> dict[str, Path]:
+    """Pictures by stem of a folder that may be absent."""
+    return by_stem(folder, kinds=frozenset({".png"})) if folder.is_dir() else {}
 
 
 def _plane(path: Path) -> NDArray[np.uint16]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,20 @@ from numpy.typing import NDArray
 from thermoscope.core.checks import check_in_range
 from thermoscope.core.errors import DatasetCorruptError, DatasetNotFoundError, UnknownNameError
 from thermoscope.core.sample import IGNORE_INDEX, Sample
-from thermoscope.data.base import Item, Listed, read_labels, read_thermal, require
+from thermoscope.data.base import (
+    Item,
+    Listed,
+    mask_findings,
+    read_labels,
+    read_thermal,
+    require,
+)
 from thermoscope.data.box_outlines import with_outlines
-from thermoscope.data.boxes import open_boxes
+from thermoscope.data.boxes import class_list, open_boxes
 from thermoscope.data.files_by_stem import (
     PICTURES,
     by_stem,
     joined,
-    lines_of,
     listed_stems,
     some,
 )
@@ -37,7 +44,7 @@ LAYOUT = (
     "(COCO) or boxes/STEM.txt (YOLO) in place of labels, and if you like "
     "classes.txt, train.txt, val.txt, test.txt."
 )
-THERMAL_FILES = PICTURES | {".fff", ".npy", ".jpg", ".raw"}
+THERMAL_FILES = PICTURES | {".fff", ".raw"}
 SPLITS = ("train", "val", "test", "all")
 PNG_STEPS_PER_M = 256.0  # as KITTI and MS2 store depth; 0 = unknown
 TRUTHS = ("labels", "depth")
@@ -75,7 +82,8 @@ def labelled_folder(
 
     Raises:
         DatasetNotFoundError: The folder, or a frame that a list names, is absent.
-        DatasetCorruptError: No frame has a truth, or later, when decoded, a damaged file.
+        DatasetCorruptError: No frame has a truth, ``classes.txt`` names a class twice, or later,
+            when decoded, a damaged file or an id without a class.
         UnknownNameError: No such split.
         ConfigError: `val_share` out of range.
     """
@@ -99,7 +107,10 @@ def labelled_folder(
     stems = _chosen(folder, list(rows), split, val_share)
     items = tuple(Item(stem, rows[stem], index) for index, stem in enumerate(stems))
     names = tuple(classes) or _classes(folder)
-    return Listed("folder", split, items, _decode, names, findings=found.findings)
+    labels = (item.paths["labels"] for item in items if "labels" in item.paths)
+    findings = (*found.findings, *mask_findings(labels, names))
+    decode = partial(_decode, classes=len(names))
+    return Listed("folder", split, items, decode, names, findings=findings)
 
 
 def boxes_in(folder: Path) -> Path | None:
@@ -118,7 +129,8 @@ def _boxed(
     alone = (f"{file} does not list {some(lost)}.",) if lost else ()
     stems = _chosen(folder, list(rows), split, val_share)
     items = tuple(Item(s, {"thermal": rows[s]}, index) for index, s in enumerate(stems))
-    frames = with_outlines(Listed("folder", split, items, _decode, findings=alone), [file])
+    decode = partial(_decode, classes=0)
+    frames = with_outlines(Listed("folder", split, items, decode, findings=alone), [file])
     return replace(frames, classes=tuple(classes)) if classes else frames
 
 
@@ -143,20 +155,23 @@ def _chosen(folder: Path, stems: list[str], split: str, val_share: float) -> lis
 
 def _classes(folder: Path) -> tuple[str, ...]:
     path = folder / "classes.txt"
-    return tuple(lines_of(path)) if path.is_file() else ()
+    return class_list(path) if path.is_file() else ()
 
 
-def _decode(item: Item) -> Sample:
+def _decode(item: Item, *, classes: int) -> Sample:
+    """The frame with its truth; ids end with those of `classes`, where these are known."""
     sample = read_thermal(item.paths["thermal"])
     shape = next(value for value in sample.values() if isinstance(value, np.ndarray)).shape
     size = (int(shape[-2]), int(shape[-1]))
     if "labels" in item.paths:
         sample["labels"] = read_labels(item.paths["labels"], shape=size)
         sample["taxonomy"] = TAXONOMY
-        if int(sample["labels"].max()) > IGNORE_INDEX:
+        known = classes or IGNORE_INDEX
+        strange = sample["labels"][(sample["labels"] >= known) & (sample["labels"] != IGNORE_INDEX)]
+        if strange.size:
             raise DatasetCorruptError(
-                f"{item.paths['labels']} holds the id {int(sample['labels'].max())}. Ids are 0 to "
-                f"{IGNORE_INDEX - 1}, {IGNORE_INDEX} = ignore: save them as 8 bit."
+                f"{item.paths['labels']} holds the id {int(strange.max())}. Ids are 0 to "
+                f"{known - 1}, {IGNORE_INDEX} = ignore: save them as 8 bit, and name every class."
             )
     if "depth" in item.paths:
         depth = _depth(item.paths["depth"], size)

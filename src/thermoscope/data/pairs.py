@@ -19,7 +19,15 @@ from thermoscope.core.checks import check_in_range
 from thermoscope.core.errors import ConfigError, DatasetCorruptError, UnknownNameError
 from thermoscope.core.sample import Sample
 from thermoscope.data.bags import is_recording
-from thermoscope.data.base import Item, Listed, read_labels, read_rgb, read_thermal, require
+from thermoscope.data.base import (
+    Item,
+    Listed,
+    mask_findings,
+    read_labels,
+    read_rgb,
+    read_thermal,
+    require,
+)
 from thermoscope.data.files_by_stem import PICTURES, by_stem, joined, some
 from thermoscope.data.framelist import RULES
 
@@ -130,6 +138,8 @@ def pairs(
         items, findings = _of_folders(files, environment)
         if base == folder:
             items = _share(items, split, val_share)
+    labelled = (item.paths["labels"] for item in items if "labels" in item.paths)
+    findings += mask_findings(labelled, classes)
     return Listed(
         "pairs", split, tuple(items), _decode, tuple(classes), aligned, findings=tuple(findings)
     )

@@ -1,4 +1,4 @@
-"""Stamps of frames and fixes: nearest in time, thinned in time, and speed along a track.
+"""Stamps of frames and fixes: nearest in time, and speed along a track.
 
 A stamp is an integer number of nanoseconds: seconds since 1970 as a float are off by up to 0.2 us.
 """
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from thermoscope.core.checks import check_positive
 from thermoscope.core.errors import ConfigError, ShapeError, UnitError
 
-__all__ = ["NS", "Indices", "checked_stamps", "keep_apart", "nearest_in_time", "speed_mps"]
+__all__ = ["NS", "Indices", "checked_stamps", "nearest_in_time", "speed_mps"]
 
 Indices = NDArray[np.int64]
 NS = 1_000_000_000
@@ -67,23 +67,6 @@ def nearest_in_time(stamps_ns: ArrayLike, at_ns: ArrayLike, *, max_gap_s: float)
     chosen = np.where(closer, before, after)
     inside = np.abs(ordered[chosen] - at) <= round(max_gap_s * NS)
     return np.where(inside, order[chosen], -1)
-
-
-def keep_apart(stamps_ns: ArrayLike, *, min_gap_s: float) -> Indices:
-    """Positions of the first frame and of each that comes at least `min_gap_s` after the last kept.
-
-    Raises:
-        UnitError: Stamps are not integers.
-        ShapeError: Stamps are not one row of numbers.
-        ConfigError: `min_gap_s` is not positive.
-    """
-    check_positive(min_gap_s, name="min_gap_s")
-    stamps = checked_stamps(stamps_ns, "stamps_ns")
-    kept: list[int] = []
-    for position in np.argsort(stamps, kind="stable"):
-        if not kept or stamps[position] - stamps[kept[-1]] >= round(min_gap_s * NS):
-            kept.append(int(position))
-    return np.asarray(kept, dtype=np.int64)
 
 
 def speed_mps(position_m: ArrayLike, t_ns: ArrayLike) -> NDArray[np.float64]:

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.core.errors import (
+    CalibrationError,
     ConfigError,
     DatasetCorruptError,
     DatasetNotFoundError,
@@ -48,6 +49,12 @@ COLOUR_SUFFIX = "_rgb_in_thermal"
 BETWEEN = 1000  # index numbers between runs
 POSE_GAP_NS = 50_000_000  # half a frame of the 10 Hz streams
 LAYOUT = "dayN/<run>/ with thermal_left_rect_8/ and rgb_in_thermal/ or RGB_aligned_with_thermal/."
+_VIEWS = {
+    "thermal_left_rect_8": "agc",
+    "thermal_right_rect_8": "thermal_right",
+    "thermal_left_rect": "counts",
+    "colour": "rgb",
+}
 _PLACES = {
     "urban": ("campus", "residential", "road", "street", "cut", "cfa", "urban"),
     "park": ("park", "trail"),
@@ -91,7 +98,8 @@ def tartanrgbt(
     Raises:
         DatasetNotFoundError: The folder, the list of runs, a run of it, or every run is absent.
         DatasetCorruptError: A table has another number of rows than there are frames, or cannot be
-            read without unpickling; no frame; when decoded, a damaged picture.
+            read without unpickling, or holds a zero quaternion; no frame; when decoded, a damaged
+            picture, or views of different sizes.
         UnknownNameError: No such split.
     """
     if runs is None and split not in ("all", "train", "val", "test", "train_full"):
@@ -174,7 +182,13 @@ def _frames(
             sequence=name,
             environment=_environment(name),
         )
-        facts[item.name] = _facts(rows, row_of[stem])
+        try:
+            facts[item.name] = _facts(rows, row_of[stem])
+        except CalibrationError as err:
+            raise DatasetCorruptError(
+                f"{run / 'odometry' / 'poses.npy'}, frame {stem}: {err} Write nan where there is "
+                "no pose."
+            ) from err
         items.append(item)
     notes = [n for n in found.findings if not n.startswith(f"{name} thermal:")]
     if dropped:
@@ -279,4 +293,10 @@ def _decode(item: Item, *, facts: dict[str, Sample], stereo: bool) -> Sample:
         right = read_thermal(item.paths["right"])["agc"]
         sample["thermal"] = sample["agc"].astype(np.float32) / np.float32(255)
         sample["thermal_right"] = right.astype(np.float32) / np.float32(255)
+    sizes = {kind: sample[key].shape[1:] for kind, key in _VIEWS.items() if key in sample}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{kind} {height} x {width}" for kind, (height, width) in sizes.items())
+        raise DatasetCorruptError(
+            f"{item.name}: views differ in size ({told} px). All lie in the thermal camera's grid."
+        )
     return sample

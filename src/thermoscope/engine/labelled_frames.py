@@ -158,7 +158,8 @@ def _reader(choice: FrameChoice, truth: Truth) -> Any:
     if choice.data == "folder":
         from thermoscope.data.labelled_folder import labelled_folder
 
-        return labelled_folder(choice.root or Path(), split=choice.split, truth=truth)
+        root, names = choice.root or Path(), choice.classes
+        return labelled_folder(root, split=choice.split, truth=truth, classes=names)
     from thermoscope.data.base import READERS
 
     options = OPTIONS.get((choice.data, truth), {})

@@ -99,10 +99,23 @@ class ExportConfig:
         if self.max_gap_ms is not None:
             check_positive(self.max_gap_ms, name="max_gap_ms")
         for what, word in (("name", self.name), ("group", self.group or "-")):
-            if word and (Path(word).name != word or word.startswith(".")):
-                raise ConfigError(
-                    f"{what} must be the name of one folder, got {word!r}. Leave out slashes."
-                )
+            if word:
+                _check_name(what, word, self.layout)
+
+
+def _check_name(what: str, word: str, layout: Layout) -> None:
+    """Refuse what is no folder, or what the lists of a layout cannot tell."""
+    odd = Path(word).name != word or word[0] in ".#" or word != word.strip()
+    if odd or not word.isprintable():
+        raise ConfigError(
+            f"{what} must be the name of one folder, got {word!r}. Leave out slashes, control "
+            f"characters, blanks at its ends and a dot or # at its beginning: pass --{what}."
+        )
+    if layout == "ms2" and what == "name" and any(map(str.isspace, word)):
+        raise ConfigError(
+            f"{what} must be without white space for ms2, whose lists end a name there, got "
+            f"{word!r}. Pass --name."
+        )
 
 
 @dataclass(frozen=True)
@@ -143,8 +156,8 @@ def export_recording(
 
     Raises:
         ReadError: No recording, damaged, never closed, or a calibration that cannot be read.
-        ConfigError: No thermal and colour camera, an export of this name with other settings, or a
-            model that does not match stereo pairs.
+        ConfigError: No thermal and colour camera, a recording whose name no reader reads back, an
+            export of this name with other settings, or a model that does not match stereo pairs.
         CalibrationError: The layout needs a calibration of two thermal cameras and a colour one,
             and there is none, or it is of other cameras.
         RigError: Not one clean pair.
@@ -180,10 +193,11 @@ class _Job:
     @classmethod
     def of(cls, recording: Path, options: ExportConfig) -> _Job:
         folder = find_recording(recording)
+        name = options.name or folder.resolve().name
+        _check_name("name", name, options.layout)
         manifest = read_manifest(folder)
         roles = camera_roles(manifest.cameras)
         calibration, geometry = _calibrated(folder, manifest, roles, options)
-        name = options.name or folder.resolve().name
         run = Run(options.layout, name, options.group, options.split)
         used = _used_roles(roles, options.layout, geometry)
         return cls(folder, manifest, used, run, options, calibration, geometry)

@@ -18,6 +18,7 @@ TartanRGBT step by ten, as in its release. Not written: odometry, lidar depth, p
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class Run:
         """Of the run, below the output folder."""
         if self.layout == "ms2":
             return f"sync_data/{self.name}"
-        return self.name if self.layout == "pairs" else f"{self.group}/{self.name}"
+        above = self.group if self.layout != "pairs" else ""
+        return f"{above}/{self.name}" if above else self.name
 
 
 def pair_files(run: Run, number: int, pair: PlannedPair, views: PairViews) -> dict[str, bytes]:
@@ -165,16 +167,25 @@ def list_lines(run: Run) -> dict[str, str]:
 
 
 def _own_table(run: Run, pairs: Sequence[PlannedPair]) -> bytes:
-    rows = ["rgb,thermal,sequence,split,t_ns,dt_s"]
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")  # quotes a name with a comma
+    table.writerow(("rgb", "thermal", "sequence", "split", "t_ns", "dt_s"))
     for pair in pairs:
         name, dt_s = f"{pair.t_ns}.png", -pair.frames["rgb"].dt_ns / NS  # thermal minus rgb
-        rows.append(f"rgb/{name},thermal/{name},{run.name},{run.split},{pair.t_ns},{dt_s:.6f}")
-    return _lines(rows)
+        paths = (f"rgb/{name}", f"thermal/{name}")
+        table.writerow((*paths, run.name, run.split, pair.t_ns, f"{dt_s:.6f}"))
+    return stream.getvalue().encode()
 
 
 def _ms2_tables(pairs: Sequence[PlannedPair], geometry: ExportGeometry | None) -> dict[str, bytes]:
-    seconds = _lines([f"{pair.t_ns // NS}.{pair.t_ns % NS:09d}" for pair in pairs])
-    tables = {f"{band}/img_left_timestamp.txt": seconds for band in ("thr", "rgb")}
+    stamps = {
+        band: [pair.frames[role].t_ns for pair in pairs]
+        for band, role in (("thr", "thermal"), ("rgb", "rgb"))
+    }
+    tables = {
+        f"{band}/img_left_timestamp.txt": _lines([f"{t // NS}.{t % NS:09d}" for t in times])
+        for band, times in stamps.items()
+    }
     if geometry is not None:
         tables["calib.npy"] = _ms2_calibration(geometry)
     return tables

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.core.errors import ConfigError, RigError, UnknownNameError
-from thermoscope.data.stamps import keep_apart
 from thermoscope.rig.camera import FfcState, Frame
 from thermoscope.rig.clock import clock_spans, fit_clock
 from thermoscope.rig.faults import Stillness
@@ -161,16 +160,30 @@ def plan_export(
             f"Limits in time: {limits}. Allow more with --max-gap-ms, or record again."
         )
     beat_ns = NS / (records[roles["thermal"]].rate_hz or 30.0)
-    chosen = keep_apart(thermal.t_ns[clean], min_gap_s=_least_gap_s(rate_hz, beat_ns))
+    chosen = _sampled(thermal.t_ns[clean], NS / rate_hz, beat_ns)
     if len(chosen) < len(clean):
         left_out["between samples"] = len(clean) - len(chosen)
     pairs = tuple(joined.pair(clean[i], manifest.offset_ns) for i in chosen)
     return ExportPlan(pairs, left_out, skew)
 
 
-def _least_gap_s(rate_hz: float, beat_ns: float) -> float:
-    """Half a frame less than asked for: frames do not fall on the beat of the samples."""
-    return max(1.0 / rate_hz - beat_ns / NS / 2, 1e-9)
+def _sampled(t_ns: Times, step_ns: float, beat_ns: float) -> list[int]:
+    """Positions of the frames nearest to a beat of `step_ns`, which starts anew after a gap.
+
+    Frames come every `beat_ns` and do not fall on the beat of the samples: each may be half a frame
+    early, and what one is off is not carried to the next.
+    """
+    passed_ns = t_ns - t_ns[0]
+    if len(t_ns) > 1:  # half of them may have no partner
+        beat_ns = max(beat_ns, float(np.median(np.diff(passed_ns))))
+    early_ns = beat_ns / 2 if step_ns > beat_ns else np.inf  # every frame is asked for
+    kept, last, due = [], -1, 0.0
+    for position, at in enumerate(passed_ns.tolist()):
+        if at <= last or at < due - early_ns:
+            continue
+        kept.append(position)
+        last, due = at, (due if at - due <= beat_ns else at) + step_ns
+    return kept
 
 
 @dataclass

@@ -189,6 +189,11 @@ def format_of(request: Request, *, raw: bool = False) -> Format:
         return RAW
     named = next((f for f in FORMATS if suffix in f.suffixes), None)
     start = request.head[:8]
+    if start.startswith(b"\x93NUMPY"):
+        raise request.error(
+            "numpy arrays are not read",
+            "Save counts as 16-bit PNG or TIFF, kelvin as float TIFF.",
+        )
     if named is not None:
         raise request.error(
             f"named {suffix}, and does not begin like one ({start!r})",

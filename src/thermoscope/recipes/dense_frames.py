@@ -7,6 +7,7 @@ What is NOT here: losses (`thermoscope.recipes.segmentation`, `thermoscope.recip
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,14 +19,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from thermoscope.core.checks import check_in_range
-from thermoscope.core.errors import ConfigError, UnitError
+from thermoscope.core.errors import ConfigError, ThermoscopeWarning, UnitError
 from thermoscope.core.sample import IGNORE_INDEX, Sample
 from thermoscope.engine.labelled_frames import LabelledFrames, Truth, thermal_frame
 from thermoscope.engine.loop import Batch
 from thermoscope.models.dense_heads import DenseModel
 from thermoscope.models.prepare import network_input
 
-__all__ = ["Augmentation", "DenseFrames", "Keep"]
+__all__ = ["Augmentation", "DenseFrames", "Keep", "warn_of_findings"]
 
 Keep = Literal["frames", "features", "nothing"]
 
@@ -216,6 +217,12 @@ class DenseFrames:
         if self.truth == "labels":
             return _Item(kept, labels=_scaled_labels(sample, inner, size))
         return _Item(kept, depth=_scaled_depth(sample, inner, size))
+
+
+def warn_of_findings(frames: LabelledFrames) -> None:
+    """A `ThermoscopeWarning` for each thing that the reader of the frames has to say."""
+    for finding in getattr(frames.inner, "findings", ()):
+        warnings.warn(finding, ThermoscopeWarning, stacklevel=3)
 
 
 def _mirrored(planes: Tensor, flipped: bool) -> Tensor:

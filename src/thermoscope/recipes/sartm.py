@@ -48,7 +48,7 @@ from thermoscope.losses.segmentation import SegmentationTerm
 from thermoscope.models.load import load_model
 from thermoscope.models.sartm import ALL_INPUTS, SIZES, Answer, Head, Sartm, build_sartm
 from thermoscope.models.text_encoders import load_text_table
-from thermoscope.recipes.dense_frames import Augmentation
+from thermoscope.recipes.dense_frames import Augmentation, warn_of_findings
 from thermoscope.recipes.dense_task import scored_on, seeded, sources_of
 from thermoscope.recipes.pair_sources import PairSource
 from thermoscope.recipes.sartm_adapt import AdaptConfig, AdaptTask
@@ -389,6 +389,7 @@ def run(
         WriteError: `out` cannot be written.
     """
     data = open_frames(config.train, truth="labels")
+    warn_of_findings(data)
     scored = config.score and not config.unseen
     val = open_frames(config.val, truth="labels") if scored else None
     if not data.classes:

@@ -28,7 +28,7 @@ from thermoscope.losses.segmentation import (
     segmentation_losses,
 )
 from thermoscope.models.dense_heads import HeadKind, ThermalSegmenter, build_segmentation
-from thermoscope.recipes.dense_frames import Augmentation, DenseFrames, Keep
+from thermoscope.recipes.dense_frames import Augmentation, DenseFrames, Keep, warn_of_findings
 from thermoscope.recipes.dense_task import (
     DenseTask,
     check_all_scored,
@@ -175,6 +175,7 @@ def run(config: SegmentationConfig, out: Path) -> FitResult:
         WriteError: `out` cannot be written.
     """
     data = open_frames(config.train, truth="labels")
+    warn_of_findings(data)
     if not data.classes:
         raise ConfigError(
             f"{config.train.data}: nobody says what the classes are. State --train.classes."
