@@ -88,6 +88,59 @@ def test_a_length_that_is_wrong_does_not_hide_what_follows(closed, tmp_path):
     assert (tmp_path / "000000.mcap.damaged").read_bytes() == data
 
 
+def test_a_bit_that_makes_an_end_of_the_data_does_not_cut_off_what_follows(closed, tmp_path):
+    path = tmp_path / "000000.mcap"
+    for damaged in (closed, closed[:-200]):  # with its end, and without
+        path.write_bytes(closed)
+        data = bytearray(damaged)
+        data[scan_segment(path).chunks[1].end] ^= 8  # a message index becomes the end of the data
+        path.write_bytes(data)
+        result = recover_segment(path)
+        assert result.how == "written anew"
+        assert thermal_indices(path) == list(range(40))
+        (tmp_path / "000000.mcap.damaged").unlink()
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_what_is_cut_away_and_no_whole_record_is_kept_beside_it(closed, tmp_path, end):
+    path = tmp_path / "000000.mcap"
+    path.write_bytes(closed)
+    last = scan_segment(path).chunks[-1]
+    data = bytearray(closed if end else closed[: last.index_end])
+    data[last.offset + 100] ^= 1
+    path.write_bytes(data)
+    assert recover_segment(path).how == "written anew"
+    assert (tmp_path / "000000.mcap.damaged").read_bytes() == data
+
+
+def test_a_second_recovery_leaves_what_the_first_put_aside(closed, tmp_path):
+    path = tmp_path / "000000.mcap"
+    path.write_bytes(closed)
+    offset = scan_segment(path).chunks[1].offset
+    kept = []
+    for _ in range(3):
+        data = bytearray(path.read_bytes())
+        data[offset + 100] ^= 1
+        path.write_bytes(data)
+        kept.append(bytes(data))
+        recover_segment(path)
+        offset = scan_segment(path).chunks[1].offset
+    for suffix, content in zip(("", "2", "3"), kept, strict=True):
+        assert (tmp_path / f"000000.mcap.damaged{suffix}").read_bytes() == content
+
+
+def test_bytes_lost_are_those_that_are_not_right(closed, tmp_path):
+    path = tmp_path / "000000.mcap"
+    path.write_bytes(closed)
+    second = scan_segment(path).chunks[1]
+    data = bytearray(closed)
+    data[second.offset + 100] ^= 1
+    path.write_bytes(data)
+    result = recover_segment(path)
+    assert {damage.reason for damage in result.lost} >= {"the data have a wrong CRC"}
+    assert result.lost_bytes == second.index_end - second.offset
+
+
 def test_the_first_chunk_may_be_lost_in_a_file_without_an_end(closed, tmp_path):
     """It holds the channels; the cameras' metadata tell them too."""
     path = tmp_path / "000000.mcap"

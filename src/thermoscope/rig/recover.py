@@ -1,8 +1,8 @@
 """Recordings that were cut off or damaged, made whole: all that is right is kept, nothing else.
 
 A segment that only lacks its end gets one, in place. A segment with damage inside is written anew
-from its whole chunks; the damaged file stays beside it as ``NAME.mcap.damaged``. What is NOT here:
-guessing: a chunk whose CRC is wrong is not used.
+from its whole chunks; the damaged file stays beside it as ``NAME.mcap.damaged``, or under the next
+free name (``.damaged2`` …). What is NOT here: guessing: a chunk whose CRC is wrong is not used.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ from thermoscope.rig.recording_format import (
     write_manifest,
 )
 from thermoscope.rig.segment_scan import (
+    DATA_CRC,
     MAGIC,
     Damage,
     SegmentScan,
     WholeChunk,
     mapped,
+    only_cut_off,
     scan_segment,
 )
 
@@ -62,7 +64,7 @@ class RecoveredSegment:
     @property
     def lost_bytes(self) -> int:
         """Bytes that could not be used."""
-        return sum(damage.end - damage.offset for damage in self.lost)
+        return sum(damage.end - damage.offset for damage in self.lost if damage.reason != DATA_CRC)
 
 
 def recover_recording(path: str | Path) -> list[RecoveredSegment]:
@@ -111,7 +113,7 @@ def recover_segment(path: str | Path) -> RecoveredSegment:
         return RecoveredSegment(file, "whole", sum(scan.counts.values()), ())
     _complete_tables(file, scan)
     messages = sum(scan.counts.values())
-    tail = _clean_end(scan)
+    tail = _clean_end(file, scan)
     try:
         if tail is None:
             _write_anew(file, scan)
@@ -123,8 +125,8 @@ def recover_segment(path: str | Path) -> RecoveredSegment:
         raise WriteError(f"cannot recover {file}: {err.strerror or err}. Free some space.") from err
 
 
-def _clean_end(scan: SegmentScan) -> int | None:
-    """Where the whole records end, if all that is wrong comes behind them; else None."""
+def _clean_end(file: Path, scan: SegmentScan) -> int | None:
+    """Where the whole records end, if all behind them can be made again; else None."""
     if scan.header is None or not scan.chunks:
         return None
     if any(chunk.index_end == chunk.end for chunk in scan.chunks[:-1] if chunk.index):
@@ -132,7 +134,10 @@ def _clean_end(scan: SegmentScan) -> int | None:
     ends = [scan.header[1], *(chunk.index_end for chunk in scan.chunks)]
     ends += [end for _, end, _ in (*scan.metadata, *scan.attachments)]
     last = max(ends)
-    return last if all(damage.offset >= last for damage in scan.damages) else None
+    if any(damage.offset < last for damage in scan.damages):
+        return None
+    with mapped(file) as data:
+        return last if scan.data_end == last or only_cut_off(data, last) else None
 
 
 def _close_in_place(file: Path, scan: SegmentScan, end: int) -> RecoveredSegment:
@@ -163,6 +168,10 @@ def _close_in_place(file: Path, scan: SegmentScan, end: int) -> RecoveredSegment
 
 def _write_anew(file: Path, scan: SegmentScan) -> None:
     kept = file.with_name(file.name + ".damaged")
+    number = 2
+    while kept.exists():
+        kept = file.with_name(f"{file.name}.damaged{number}")
+        number += 1
     with mapped(file) as data, atomic_write(file.with_name(file.name + ".whole")) as stream:
         closer = _Closer(stream, scan, at=0, crc=0)
         closer.copy(data)
