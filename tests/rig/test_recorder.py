@@ -1,11 +1,13 @@
 """End to end on simulated cameras: recorded, verified, replayed, read back; killed and starved."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -328,6 +330,37 @@ def test_cameras_in_processes(tmp_path):
     assert manifest.stopped == "enough"
     assert manifest.frames["thermal_left"] > 5
     assert verify_recording(tmp_path / "r").problems == ()
+
+
+def test_a_capture_that_is_killed_is_a_lost_camera_and_the_others_go_on(tmp_path):
+    plan = plan_of(60, cameras=CAMERAS[::2], pace="real", wait_s=0.5)
+    told, left = [], []
+
+    def kill_one(status):
+        told.append(status.frames)
+        if not left and min(status.frames.values(), default=0) > 0:
+            (victim,) = [p for p in multiprocessing.active_children() if p.name == "thermal_left"]
+            os.kill(victim.pid, signal.SIGKILL)
+            left.append(status.frames["rgb_left"])
+
+    manifest = record(
+        tmp_path / "r", sources_of(plan), replace(SMALL, isolation="process", seconds=None),
+        on_status=kill_one,
+        stop=lambda: "enough" if left and told[-1]["rgb_left"] > left[0] + 5 else "",
+    )  # fmt: skip
+    assert manifest.stopped == (
+        "error: the capture of thermal_left died (exit status -9). What it sent is written; "
+        "see the messages above. (The others: enough.)"
+    )
+    lost = [entry for entry in events_of(tmp_path / "r") if entry.kind == "lost"]
+    assert [entry.camera for entry in lost] == ["thermal_left"]
+    assert verify_recording(tmp_path / "r").problems == ()
+
+
+def test_a_capture_that_dies_before_it_is_ready_is_an_error(tmp_path):
+    source = CaptureSource("thermal", partial(os._exit, 3))
+    with pytest.raises(RigError, match=r"thermal does not start.*died \(exit status 3\)"):
+        record(tmp_path / "r", [source], replace(SMALL, isolation="process"))
 
 
 def test_an_unplugged_camera_is_told_and_comes_back(tmp_path):

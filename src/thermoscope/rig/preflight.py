@@ -20,7 +20,7 @@ from typing import Literal
 
 from thermoscope.core.errors import RigError, ThermoscopeError
 from thermoscope.io.ros_messages import FrameStamp
-from thermoscope.rig.capture import Captured, Captures, CaptureSource, Isolation
+from thermoscope.rig.capture import Captured, Captures, CaptureSource, Ended, Isolation
 from thermoscope.rig.clock import fit_clock
 from thermoscope.rig.recording_format import CameraRecord
 
@@ -109,6 +109,8 @@ def _watch(
             item = captures.get(0.05)
             if isinstance(item, Captured):
                 seen[item.camera].append(item.stamp)
+            elif isinstance(item, Ended) and item.reason:
+                raise RigError(item.reason)
     finally:
         captures.close()
     return cameras, seen

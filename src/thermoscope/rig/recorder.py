@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from thermoscope.core.checks import check_positive
-from thermoscope.core.errors import CalibrationError, ConfigError, RigError, WriteError
+from thermoscope.core.errors import CalibrationError, ConfigError, WriteError
 from thermoscope.core.files import sha256_of
 from thermoscope.geometry.camera import Camera as CameraModel
 from thermoscope.io.ros_messages import LogEntry
@@ -182,6 +182,8 @@ class _Counts:
     camera_drops: Counter[str] = field(default_factory=Counter)
     ffc: dict[str, str] = field(default_factory=dict)
     temperature_k: dict[str, float] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+    """Why cameras ended that nobody stopped."""
     closed_bytes: int = 0
     last_bytes: int = 0
 
@@ -227,6 +229,8 @@ class _Run:
             reason = self._write_while(captures, stop, on_status)
             captures.stop()
             self._drain(captures)
+            if self._counts.lost:
+                reason = f"error: {' '.join(self._counts.lost)} (The others: {reason}.)"
             self._event("rig", "stop", reason, level=INFORMATION)
             self._close_segment()
         except WriteError as err:
@@ -244,11 +248,7 @@ class _Run:
         on_status: Callable[[RecorderStatus], None],
     ) -> str:
         while True:
-            try:
-                item = captures.get(0.05)
-            except RigError as err:
-                self._event("rig", "error", str(err), level=ERROR)
-                return f"error: {err}"
+            item = captures.get(0.05)
             if item is not None:
                 self._take(item)
             if not captures.running:
@@ -281,10 +281,9 @@ class _Run:
         """What the cameras gave before they were stopped."""
         until_s = time.monotonic() + DRAIN_S
         while captures.running and time.monotonic() < until_s:
-            with suppress(RigError):
-                item = captures.get(0.05)
-                if item is not None:
-                    self._take(item)
+            item = captures.get(0.05)
+            if item is not None:
+                self._take(item)
 
     # -- what comes ----------------------------------------------------------------------------
 
@@ -299,6 +298,7 @@ class _Run:
                 self._fault(fault)
             if item.reason:
                 self._event(item.camera, "lost", item.reason, level=ERROR)
+                self._counts.lost.append(item.reason)
 
     def _frame(self, item: Captured) -> None:
         if self._segment is None:

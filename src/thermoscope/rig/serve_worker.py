@@ -148,12 +148,9 @@ class _Watched:
             self._captures = Captures(
                 [self._source], offset_ns=0, isolation=self._isolation, queue_frames=WATCH_FRAMES
             )
-        try:
+        item = self._captures.get(0)
+        while item is not None and not isinstance(item, Ended):
             item = self._captures.get(0)
-            while item is not None and not isinstance(item, Ended):
-                item = self._captures.get(0)
-        except RigError:
-            item = Ended(self._source.name)
         if item is not None:
             self.close()
             self._next_try_s = time.monotonic() + RETRY_S
