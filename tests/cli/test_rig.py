@@ -51,6 +51,16 @@ def test_damage_is_found_and_recovered(recording, capsys):
     assert main(["rig", "verify", str(recording), "--fast"]) == 0
 
 
+def test_verify_of_a_recording_that_runs(recording, capsys):
+    pytest.importorskip("fcntl")
+    writer = fill(recording / "000002.mcap", 20, 10)
+    assert main(["rig", "verify", str(recording)]) == 1
+    assert "BEING RECORDED: stop the recorder, then verify again" in capsys.readouterr().out
+    assert main(["rig", "recover", str(recording)]) == 2
+    assert "000002.mcap is being recorded" in capsys.readouterr().err
+    writer.abandon()
+
+
 def test_verify_for_people(recording, capsys):
     (recording / "000001.mcap").unlink()
     assert main(["rig", "verify", str(recording)]) == 1

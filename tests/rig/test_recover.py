@@ -1,6 +1,7 @@
 """Truncations, flipped bits, kill -9: everything whole is kept, nothing wrong ever comes back."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,11 +15,12 @@ from tests.rig.made_recordings import (
     write_segment,
 )
 
-from thermoscope.core.errors import ReadError
+from thermoscope.core.errors import ReadError, RigError
 from thermoscope.io.pictures import decoded_picture
 from thermoscope.io.ros_messages import parse_frame_stamp
-from thermoscope.rig.recording_format import read_manifest
+from thermoscope.rig.recording_format import read_manifest, write_manifest
 from thermoscope.rig.recover import recover_recording, recover_segment
+from thermoscope.rig.replay import replay_all
 from thermoscope.rig.segment_scan import scan_segment
 from thermoscope.rig.verify import verify_recording
 
@@ -175,8 +177,6 @@ def test_a_whole_segment_is_left_alone(closed, tmp_path):
 
 
 def test_recovered_pictures_of_other_codecs(tmp_path):
-    from dataclasses import replace
-
     cameras = (replace(CAMERAS[0], codec="delta"), CAMERAS[1])
     writer = fill(tmp_path / "000000.mcap", 0, 20, cameras=cameras)
     writer.abandon()
@@ -203,6 +203,28 @@ def test_a_recording_that_was_killed(tmp_path):
     assert report.whole, report.problems
     assert report.frames == {"thermal": 50, "rgb": 50}
     assert [s.recovered for s in read_manifest(folder).segments] == [False, True]
+
+
+def test_a_recording_that_runs_is_left_alone(tmp_path):
+    pytest.importorskip("fcntl")
+    folder = write_recording(tmp_path / "r", segments=1, frames=10)
+    write_manifest(folder, replace(read_manifest(folder), stopped=""))
+    writer = fill(folder / "000001.mcap", 10, 10)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    for recover in (recover_recording, recover_segment):
+        with pytest.raises(RigError, match=r"000001\.mcap is being recorded\. Stop the recorder"):
+            recover(folder if recover is recover_recording else folder / "000001.mcap")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    report = verify_recording(folder)
+    assert report.running
+    assert list(map(str, report.problems)) == [
+        "000001.mcap: is being recorded. Stop the recorder first."
+    ]
+    with pytest.raises(ReadError, match=r"is being recorded\. Stop the recorder first"):
+        list(replay_all(folder))
+    writer.abandon()
+    recover_recording(folder)
+    assert verify_recording(folder).whole
 
 
 def test_a_lost_manifest_is_made_again_from_the_segments(tmp_path):

@@ -98,7 +98,10 @@ def _verify(arguments: VerifyArguments) -> int:
     print_table(("camera", "frames", "lost by the camera", "lost by us"), rows)
     for problem in report.problems:
         print(f"PROBLEM  {problem}")
-    print("whole" if report.whole else "NOT WHOLE: thermoscope rig recover keeps what is right")
+    if report.running:
+        print("BEING RECORDED: stop the recorder, then verify again")
+    else:
+        print("whole" if report.whole else "NOT WHOLE: thermoscope rig recover keeps what is right")
     return int(not report.whole)
 
 

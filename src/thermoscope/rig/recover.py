@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
-from thermoscope.core.errors import ReadError, WriteError
+from thermoscope.core.errors import ReadError, RigError, WriteError
 from thermoscope.core.files import atomic_write, sha256_of
 from thermoscope.core.version import VERSION
 from thermoscope.io.ros_messages import DEFINITIONS
@@ -29,6 +29,7 @@ from thermoscope.rig.recording_format import (
     segment_files,
     write_manifest,
 )
+from thermoscope.rig.segment_lock import is_being_recorded
 from thermoscope.rig.segment_scan import (
     DATA_CRC,
     MAGIC,
@@ -78,9 +79,12 @@ def recover_recording(path: str | Path) -> list[RecoveredSegment]:
 
     Raises:
         ReadError: No recording there.
+        RigError: It is being recorded.
         WriteError: The disk is full.
     """
     folder = find_recording(path)
+    for file in segment_files(folder):
+        _check_not_running(file)
     done, records = [], []
     known = _known_manifest(folder)
     listed = {s.name: s for s in known.segments} if known else {}
@@ -104,10 +108,12 @@ def recover_segment(path: str | Path) -> RecoveredSegment:
 
     Raises:
         ReadError: The file cannot be opened.
+        RigError: It is being recorded.
         WriteError: The disk is full.
         MissingDependencyError: ``mcap`` is not installed.
     """
     file = Path(path)
+    _check_not_running(file)
     scan = scan_segment(file)
     if scan.closed and not scan.damages:
         return RecoveredSegment(file, "whole", sum(scan.counts.values()), ())
@@ -123,6 +129,11 @@ def recover_segment(path: str | Path) -> RecoveredSegment:
         if isinstance(err, WriteError):
             raise
         raise WriteError(f"cannot recover {file}: {err.strerror or err}. Free some space.") from err
+
+
+def _check_not_running(file: Path) -> None:
+    if is_being_recorded(file):
+        raise RigError(f"{file} is being recorded. Stop the recorder first.")
 
 
 def _clean_end(file: Path, scan: SegmentScan) -> int | None:
