@@ -4,9 +4,10 @@ import json
 import re
 
 import pytest
-from tests.rig.made_recordings import fill, write_recording
+from tests.rig.made_recordings import CAMERAS, OFFSET_NS, fill, write_recording
 
 from thermoscope.cli.main import main
+from thermoscope.rig.segment import SegmentWriter
 
 
 @pytest.fixture
@@ -59,6 +60,24 @@ def test_verify_of_a_recording_that_runs(recording, capsys):
     assert main(["rig", "recover", str(recording)]) == 2
     assert "000002.mcap is being recorded" in capsys.readouterr().err
     writer.abandon()
+
+
+def test_recover_tells_what_is_gone(recording, capsys):
+    (recording / "000001.mcap").unlink()
+    for _ in range(2):
+        assert main(["rig", "recover", str(recording)]) == 1
+        text = capsys.readouterr().out
+        assert "PROBLEM  000001.mcap: is in the manifest and not in the folder" in text
+
+
+def test_info_leaves_segments_without_messages_out_of_the_length(recording, capsys):
+    SegmentWriter(recording / "000002.mcap", CAMERAS, offset_ns=OFFSET_NS).abandon()
+    assert main(["rig", "recover", str(recording)]) == 0
+    capsys.readouterr()
+    assert main(["rig", "info", str(recording), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["seconds"] == pytest.approx(19 / 30, abs=0.001)
+    assert len(told["segments"]) == 3
 
 
 def test_verify_for_people(recording, capsys):

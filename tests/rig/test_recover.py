@@ -1,5 +1,6 @@
 """Truncations, flipped bits, kill -9: everything whole is kept, nothing wrong ever comes back."""
 
+import errno
 import shutil
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from tests.rig.made_recordings import (
     write_segment,
 )
 
-from thermoscope.core.errors import ReadError, RigError
+from thermoscope.core.errors import ReadError, RigError, WriteError
 from thermoscope.io.pictures import decoded_picture
 from thermoscope.io.ros_messages import parse_frame_stamp
 from thermoscope.rig.recording_format import read_manifest, write_manifest
@@ -225,6 +226,49 @@ def test_a_recording_that_runs_is_left_alone(tmp_path):
     writer.abandon()
     recover_recording(folder)
     assert verify_recording(folder).whole
+
+
+@pytest.mark.parametrize("name", ["000000.mcap", "000001.mcap"])
+def test_a_segment_that_is_gone_stays_listed(tmp_path, name):
+    folder = write_recording(tmp_path / "r", segments=2, frames=10)
+    listed = read_manifest(folder).segments
+    (folder / name).unlink()
+    done = recover_recording(folder)
+    assert [result.path.name for result in done] == ["000000.mcap", "000001.mcap"]
+    (gone,) = [result for result in done if result.how == "gone"]
+    assert (gone.path.name, gone.messages) == (name, 0)
+    assert gone.lost_bytes == {s.name: s.size_bytes for s in listed}[name]
+    assert read_manifest(folder).segments == listed
+    assert not verify_recording(folder).whole
+
+
+@pytest.mark.parametrize(
+    ("number", "advice", "tries"),
+    [
+        (errno.EROFS, "Make it writable, or recover a copy", 1),
+        (errno.EIO, "Recover a copy on another disk", 1),
+        (errno.ENOSPC, "Free some space", 4),
+    ],
+)
+def test_chunks_are_given_up_for_space_only(tmp_path, monkeypatch, number, advice, tries):
+    fill(tmp_path / "000000.mcap", 0, 40).abandon()
+    tried = []
+
+    def fail(descriptor):
+        tried.append(descriptor)
+        raise OSError(number, "no")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(WriteError, match=f"cannot recover .*: no. {advice}"):
+        recover_segment(tmp_path / "000000.mcap")
+    assert len(tried) == tries
+
+
+def test_what_a_killed_recorder_kept_for_a_full_disk_is_given_back(tmp_path):
+    folder = write_recording(tmp_path / "r", segments=1, frames=10)
+    (folder / ".ballast").write_bytes(bytes(100))
+    recover_recording(folder)
+    assert not (folder / ".ballast").exists()
 
 
 def test_a_lost_manifest_is_made_again_from_the_segments(tmp_path):

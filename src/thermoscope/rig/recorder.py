@@ -26,6 +26,7 @@ from thermoscope.rig.camera import Lost
 from thermoscope.rig.capture import Captured, Captures, CaptureSource, Ended, Isolation, Ready
 from thermoscope.rig.faults import Fault
 from thermoscope.rig.recording_format import (
+    BALLAST,
     MANIFEST,
     CameraRecord,
     Manifest,
@@ -38,8 +39,7 @@ from thermoscope.rig.segment import SegmentWriter
 
 __all__ = ["RecordOptions", "RecorderStatus", "record"]
 
-BALLAST = ".ballast"
-BALLAST_BYTES = 4 << 20  # room for the ends of the files when the disk is full
+BALLAST_BYTES = 4 << 20
 CLOCK_STEP_NS = 5_000_000
 TICK_S = 1.0
 DRAIN_S = 10.0

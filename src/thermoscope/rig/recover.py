@@ -7,9 +7,11 @@ free name (``.damaged2`` …). What is NOT here: guessing: a chunk whose CRC is 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +22,7 @@ from thermoscope.core.files import atomic_write, sha256_of
 from thermoscope.core.version import VERSION
 from thermoscope.io.ros_messages import DEFINITIONS
 from thermoscope.rig.recording_format import (
+    BALLAST,
     CameraRecord,
     Manifest,
     SegmentRecord,
@@ -43,7 +46,8 @@ from thermoscope.rig.segment_scan import (
 
 __all__ = ["RecoveredSegment", "recover_recording", "recover_segment", "segment_record"]
 
-How = Literal["whole", "closed in place", "written anew"]
+How = Literal["whole", "closed in place", "written anew", "gone"]
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,8 @@ class RecoveredSegment:
     """What became of one segment.
 
     Attributes:
-        path: The file, which is whole now.
-        how: What was done.
+        path: The file, which is whole now, unless it is gone.
+        how: What was done; "gone" if the manifest lists it and there is no such file.
         messages: Kept.
         lost: Parts that could not be used.
     """
@@ -80,11 +84,13 @@ def recover_recording(path: str | Path) -> list[RecoveredSegment]:
     Raises:
         ReadError: No recording there.
         RigError: It is being recorded.
-        WriteError: The disk is full.
+        WriteError: The disk is full, or nothing can be written there.
     """
     folder = find_recording(path)
     for file in segment_files(folder):
         _check_not_running(file)
+    with suppress(OSError):
+        (folder / BALLAST).unlink(missing_ok=True)
     done, records = [], []
     known = _known_manifest(folder)
     listed = {s.name: s for s in known.segments} if known else {}
@@ -96,6 +102,13 @@ def recover_recording(path: str | Path) -> list[RecoveredSegment]:
             records.append(old)
         else:
             records.append(segment_record(file))
+    for old in listed.values():
+        if not (folder / old.name).exists():
+            gone = Damage(0, old.size_bytes, "the file is gone")
+            done.append(RecoveredSegment(folder / old.name, "gone", 0, (gone,)))
+            records.append(old)
+    done.sort(key=lambda result: result.path.name)
+    records.sort(key=lambda record: record.name)
     manifest = known or _manifest_from(folder)
     if manifest is not None:
         stopped = manifest.stopped or "killed; recovered"
@@ -109,7 +122,7 @@ def recover_segment(path: str | Path) -> RecoveredSegment:
     Raises:
         ReadError: The file cannot be opened.
         RigError: It is being recorded.
-        WriteError: The disk is full.
+        WriteError: The disk is full, or nothing can be written there.
         MissingDependencyError: ``mcap`` is not installed.
     """
     file = Path(path)
@@ -128,7 +141,15 @@ def recover_segment(path: str | Path) -> RecoveredSegment:
     except OSError as err:
         if isinstance(err, WriteError):
             raise
-        raise WriteError(f"cannot recover {file}: {err.strerror or err}. Free some space.") from err
+        raise WriteError(f"cannot recover {file}: {err.strerror or err}. {_advice(err)}") from err
+
+
+def _advice(err: OSError) -> str:
+    if err.errno in NO_SPACE:
+        return "Free some space."
+    if err.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "Make it writable, or recover a copy."
+    return "Recover a copy on another disk."
 
 
 def _check_not_running(file: Path) -> None:
@@ -165,8 +186,8 @@ def _close_in_place(file: Path, scan: SegmentScan, end: int) -> RecoveredSegment
                 stream.flush()
                 os.fsync(stream.fileno())
             break
-        except OSError:
-            if len(chunks) < 2:
+        except OSError as err:
+            if len(chunks) < 2 or err.errno not in NO_SPACE:
                 raise
             end = chunks.pop().offset
     messages = sum(len(entries) for chunk in chunks for entries in chunk.index.values())
