@@ -1,5 +1,10 @@
 """The rig behind the console: watched, recorded, watched again; and what goes wrong."""
 
+import multiprocessing
+import os
+import shutil
+import signal
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -71,6 +76,29 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     with Worker(rig_sources(), RECORD) as worker:
         worker.start(tmp_path / "file" / "run")
         assert wait_until(lambda: worker.report().ended).startswith("error: cannot make")
+
+
+def test_a_rig_whose_process_died_is_told(tmp_path):
+    with Worker(rig_sources(), replace(RECORD, isolation="process")) as worker:
+        worker.start(tmp_path / "run")
+        wait_until(lambda: worker.report().status)
+        (rig,) = [p for p in multiprocessing.active_children() if p.name == "rig"]
+        os.kill(rig.pid, signal.SIGKILL)
+        ended = wait_until(lambda: worker.report().ended)
+        assert ended == "error: the rig's process has ended. Start the console again."
+        assert worker.report().state == "watching"
+        with pytest.raises(RigError, match="the rig's process has ended"):
+            worker.start(tmp_path / "again")
+
+
+def test_a_disk_that_is_pulled_is_told(tmp_path):
+    with Worker(rig_sources(), RECORD) as worker:
+        worker.start(tmp_path / "run")
+        wait_until(lambda: worker.report().status)
+        shutil.rmtree(tmp_path / "run")
+        assert "cannot be reached" in wait_until(lambda: worker.report().ended)
+        assert worker.report().state == "watching"
+        assert isinstance(wait_until(worker.taps["thermal"].take), Glance)
 
 
 def test_the_shutter_closes():

@@ -172,7 +172,12 @@ class SegmentWriter:
             compression=CompressionType.ZSTD if packed else CompressionType.NONE,
             enable_data_crcs=True,
         )
-        self._guarded(lambda: self._begin(calibration or {}, calibration_file))
+        try:
+            self._guarded(lambda: self._begin(calibration or {}, calibration_file))
+        except WriteError:
+            self._stream.close()
+            path.unlink(missing_ok=True)  # there is no message in it
+            raise
 
     @property
     def size_bytes(self) -> int:

@@ -30,13 +30,14 @@ from thermoscope.rig.capture import Captures, CaptureSource, Ended
 from thermoscope.rig.recorder import RecorderStatus, RecordOptions, record
 from thermoscope.rig.serve_tap import Tap, tapped
 
-__all__ = ["Report", "State", "Worker"]
+__all__ = ["DEAD", "Report", "State", "Worker"]
 
 State = Literal["watching", "starting", "recording", "stopping"]
 RETRY_S = 5.0
 ORDER_S = 0.05
 WATCH_FRAMES = 8  # nobody needs them: they are only taken from the queue
 WORDS = {"stop": "asked", "quit": "the console ended"}
+DEAD = "the rig's process has ended. Start the console again."
 END_S = 30.0  # the last segment is closed and hashed in this time
 
 
@@ -124,7 +125,7 @@ class _RigSide:
         sources = [tapped(source, tap) for source, tap in pairs]
         try:
             ended = record(folder, sources, self.options, stop=stop, on_status=tell).stopped
-        except ThermoscopeError as err:
+        except (ThermoscopeError, OSError) as err:
             ended = stop() or f"error: {err}"
             with suppress(OSError):
                 folder.rmdir()  # only if nothing was written
@@ -230,17 +231,23 @@ class Worker:
 
     def report(self) -> Report:
         """The newest report of the rig."""
-        with self._lock, suppress(queue.Empty):
-            while True:
-                self._report = self._side.reports.get_nowait()
+        alive = self.alive
+        with self._lock:
+            with suppress(queue.Empty):
+                while True:
+                    self._report = self._side.reports.get_nowait()
+            if not alive and self._report.state != "watching":
+                self._report = Report("watching", self._report.recording, ended=f"error: {DEAD}")
         return self._report
 
     def start(self, folder: Path) -> None:
         """Begin a recording.
 
         Raises:
-            RigError: One is being made.
+            RigError: One is being made, or the rig's process has ended.
         """
+        if not self.alive:
+            raise RigError(DEAD)
         if self.report().state != "watching":
             raise RigError(f"{self._report.recording} is being recorded. Stop it first.")
         with self._lock:
