@@ -111,6 +111,16 @@ def test_wrong_words(tmp_path, capsys):
         (["record", "--out", str(tmp_path / "r")], "name cameras or pass --simulate"),
         (["record", "boson", "--out", str(tmp_path / "r")], "does not start: camera address must"),
         (["check", "--simulate", "--size", "7"], "--size must lie in [0.1, 1], got 7"),
+        (["record", "=boson:1", "--out", str(tmp_path / "r")], "may not be empty or have a /"),
+        (["check", "a/b=boson:1"], "may not be empty or have a /, got 'a/b'"),
+        (["check", "--simulate", "--reserve-gb", "nan"], "--reserve-gb must be a finite number"),
+        (["check", "--simulate", "--reserve-gb", "-1"], "--reserve-gb must lie in [0, "),
+        (["check", "--simulate", "--seconds", "0"], "seconds must be positive, got 0"),
+        (["check", "--simulate", "--seconds", "-1"], "seconds must be positive, got -1"),
+        (
+            ["record", "--simulate", "--out", str(tmp_path / "r"), "--reserve-gb", "inf"],
+            "--reserve-gb must be a finite number",
+        ),
         (["live", "simulated:thermal_left", "--every", "0"], "--every must be positive"),
         (["verify", str(tmp_path / "none")], "is no recording"),
     ):

@@ -36,6 +36,9 @@ WATCH_S = 0.05
 class CaptureSource:
     """A camera that is to be recorded.
 
+    Raises:
+        ConfigError: A name that is empty or has a ``/``: it is a part of the topics.
+
     Attributes:
         name: In the rig.
         open_camera: Gives the camera, open or not; for processes it must be picklable.
@@ -47,6 +50,13 @@ class CaptureSource:
     open_camera: Callable[[], Camera]
     thermal_codec: Codec = "mono16"
     colour_codec: Codec = "jpeg"
+
+    def __post_init__(self) -> None:
+        if not self.name or "/" in self.name:
+            raise ConfigError(
+                f"the name of a camera may not be empty or have a /, got {self.name!r}. "
+                "Write NAME=driver:where."
+            )
 
 
 @dataclass(frozen=True)

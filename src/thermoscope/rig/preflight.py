@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from thermoscope.core.checks import check_positive
 from thermoscope.core.errors import RigError, ThermoscopeError
 from thermoscope.io.ros_messages import FrameStamp
 from thermoscope.rig.capture import Captured, Captures, CaptureSource, Ended, Isolation
@@ -79,7 +80,11 @@ def preflight(
 
     Returns:
         Checks, cameras first; a camera that does not start is a problem, not an error.
+
+    Raises:
+        ConfigError: `seconds` is not positive, no camera, or two of one name.
     """
+    check_positive(seconds, name="seconds")
     try:
         cameras, seen = _watch(sources, seconds, isolation)
     except RigError as err:
