@@ -4,8 +4,11 @@ import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from tests.rig.rigs_to_serve import RECORD, rig_sources, wait_until
@@ -89,6 +92,33 @@ def test_a_rig_whose_process_died_is_told(tmp_path):
         assert worker.report().state == "watching"
         with pytest.raises(RigError, match="the rig's process has ended"):
             worker.start(tmp_path / "again")
+
+
+ORPHANED = """
+import sys, time
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from tests.rig.rigs_to_serve import RECORD, rig_sources
+from dataclasses import replace
+from thermoscope.rig.serve_worker import Worker
+if __name__ == "__main__":
+    there = set(Path("/dev/shm").glob("thermoscope_*"))
+    with Worker(rig_sources(), replace(RECORD, isolation="process")) as worker:
+        print(*(set(Path("/dev/shm").glob("thermoscope_*")) - there), flush=True)
+        time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="the folder lies elsewhere")
+def test_a_console_that_was_killed_leaves_nothing_in_memory(tmp_path, request):
+    script = tmp_path / "script.py"
+    script.write_text(ORPHANED.format(root=str(request.config.rootpath)))
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as run:
+        folders = run.stdout.readline().split()
+        wait_until(lambda: any(list(Path(folder).iterdir()) for folder in folders))
+        run.kill()
+    assert folders
+    wait_until(lambda: not any(Path(folder).exists() for folder in folders))
 
 
 def test_a_disk_that_is_pulled_is_told(tmp_path):

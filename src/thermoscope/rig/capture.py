@@ -25,7 +25,7 @@ from thermoscope.rig.faults import Fault, FaultDetector
 from thermoscope.rig.recording_format import CameraRecord, Codec
 from thermoscope.rig.segment import PictureCoder
 
-__all__ = ["CaptureSource", "Captured", "Captures", "Ended", "Isolation", "Ready"]
+__all__ = ["CaptureSource", "Captured", "Captures", "Ended", "Isolation", "Ready", "orphaned"]
 
 Isolation = Literal["process", "thread"]
 READY_S = 60.0
@@ -167,7 +167,7 @@ def _local(stop: _Event) -> threading.Event:
 
     def watch() -> None:
         while not stop.is_set():
-            if _orphaned():
+            if orphaned():
                 os._exit(1)  # nobody reads the queue any more: a normal exit would wait for that
             time.sleep(WATCH_S)
         local.set()
@@ -176,7 +176,8 @@ def _local(stop: _Event) -> threading.Event:
     return local
 
 
-def _orphaned() -> bool:
+def orphaned() -> bool:
+    """Whether the process that started this one is dead; False for the first of them."""
     parent = multiprocessing.parent_process()
     return parent is not None and not parent.is_alive()
 

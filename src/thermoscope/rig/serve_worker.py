@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from thermoscope.core.errors import ConfigError, RigError, ThermoscopeError
-from thermoscope.rig.capture import Captures, CaptureSource, Ended
+from thermoscope.rig.capture import Captures, CaptureSource, Ended, orphaned
 from thermoscope.rig.recorder import RecorderStatus, RecordOptions, record
 from thermoscope.rig.serve_tap import Tap, tapped
 
@@ -71,11 +71,12 @@ class _RigSide:
     options: RecordOptions
     orders: Any
     reports: Any
+    folder: Path
+    """Of the taps."""
 
     def next_order(self, timeout_s: float) -> _Order | None:
         """What the console wants; "quit" if it is dead."""
-        parent = multiprocessing.parent_process()
-        if parent is not None and not parent.is_alive():
+        if orphaned():
             return "quit"
         try:
             order: _Order = self.orders.get(timeout_s > 0, timeout_s)
@@ -172,7 +173,11 @@ def _rig_process(side: _RigSide) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to all at once: Ctrl-C, a service manager
         signal.signal(number, signal.SIG_IGN)  # the console stops us, in order
     side.reports.cancel_join_thread()
-    side.run()
+    try:
+        side.run()
+    finally:
+        if orphaned():  # nobody else is left to do it
+            shutil.rmtree(side.folder, ignore_errors=True)
 
 
 def _memory() -> Path:
@@ -200,16 +205,19 @@ class Worker:
         if not names or len(set(names)) < len(names):
             raise ConfigError(f"cameras need different names, got {names}.")
         make: Any
+        orders: Any
+        reports: Any
         run: Callable[[_RigSide], None]
         self._folder = _memory() / f"thermoscope_{secrets.token_hex(8)}"
         taps = [Tap(self._folder / str(i)) for i in range(len(sources))]
         if options.isolation == "process":
             context = multiprocessing.get_context("spawn")
-            side = _RigSide(sources, taps, options, context.Queue(), context.Queue())
+            orders, reports = context.Queue(), context.Queue()
             make, run = context.Process, _rig_process
         else:
-            side = _RigSide(sources, taps, options, queue.Queue(), queue.Queue())
+            orders, reports = queue.Queue(), queue.Queue()
             make, run = threading.Thread, _RigSide.run
+        side = _RigSide(sources, taps, options, orders, reports, self._folder)
         self.taps = {source.name: tap for source, tap in zip(sources, taps, strict=True)}
         self._side, self._report, self._lock = side, Report(), threading.Lock()
         self._runner: Any = make(target=run, args=(side,), name="rig")
