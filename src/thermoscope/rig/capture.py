@@ -333,7 +333,7 @@ class Captures:
         worker = self._workers[camera]
         worker.join(1.0)  # it has closed its pipe: the exit status is about to be there
         reason = f"the capture of {camera} died (exit status {worker.exitcode})."
-        return Ended(camera, f"{reason} What it sent is written; see the messages above.")
+        return Ended(camera, f"{reason} What it sent is written; what it printed may tell why.")
 
     def wait_until_ready(
         self, timeout_s: float = READY_S, *, stop: Callable[[], str] = lambda: ""
