@@ -4,9 +4,10 @@ import json
 import re
 
 import pytest
-from tests.rig.made_recordings import fill, write_recording
+from tests.rig.made_recordings import CAMERAS, OFFSET_NS, fill, write_recording
 
 from thermoscope.cli.main import main
+from thermoscope.rig.segment import SegmentWriter
 
 
 @pytest.fixture
@@ -51,6 +52,34 @@ def test_damage_is_found_and_recovered(recording, capsys):
     assert main(["rig", "verify", str(recording), "--fast"]) == 0
 
 
+def test_verify_of_a_recording_that_runs(recording, capsys):
+    pytest.importorskip("fcntl")
+    writer = fill(recording / "000002.mcap", 20, 10)
+    assert main(["rig", "verify", str(recording)]) == 1
+    assert "BEING RECORDED: stop the recorder, then verify again" in capsys.readouterr().out
+    assert main(["rig", "recover", str(recording)]) == 2
+    assert "000002.mcap is being recorded" in capsys.readouterr().err
+    writer.abandon()
+
+
+def test_recover_tells_what_is_gone(recording, capsys):
+    (recording / "000001.mcap").unlink()
+    for _ in range(2):
+        assert main(["rig", "recover", str(recording)]) == 1
+        text = capsys.readouterr().out
+        assert "PROBLEM  000001.mcap: is in the manifest and not in the folder" in text
+
+
+def test_info_leaves_segments_without_messages_out_of_the_length(recording, capsys):
+    SegmentWriter(recording / "000002.mcap", CAMERAS, offset_ns=OFFSET_NS).abandon()
+    assert main(["rig", "recover", str(recording)]) == 0
+    capsys.readouterr()
+    assert main(["rig", "info", str(recording), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["seconds"] == pytest.approx(19 / 30, abs=0.001)
+    assert len(told["segments"]) == 3
+
+
 def test_verify_for_people(recording, capsys):
     (recording / "000001.mcap").unlink()
     assert main(["rig", "verify", str(recording)]) == 1
@@ -82,6 +111,16 @@ def test_wrong_words(tmp_path, capsys):
         (["record", "--out", str(tmp_path / "r")], "name cameras or pass --simulate"),
         (["record", "boson", "--out", str(tmp_path / "r")], "does not start: camera address must"),
         (["check", "--simulate", "--size", "7"], "--size must lie in [0.1, 1], got 7"),
+        (["record", "=boson:1", "--out", str(tmp_path / "r")], "may not be empty or have a /"),
+        (["check", "a/b=boson:1"], "may not be empty or have a /, got 'a/b'"),
+        (["check", "--simulate", "--reserve-gb", "nan"], "--reserve-gb must be a finite number"),
+        (["check", "--simulate", "--reserve-gb", "-1"], "--reserve-gb must lie in [0, "),
+        (["check", "--simulate", "--seconds", "0"], "seconds must be positive, got 0"),
+        (["check", "--simulate", "--seconds", "-1"], "seconds must be positive, got -1"),
+        (
+            ["record", "--simulate", "--out", str(tmp_path / "r"), "--reserve-gb", "inf"],
+            "--reserve-gb must be a finite number",
+        ),
         (["live", "simulated:thermal_left", "--every", "0"], "--every must be positive"),
         (["verify", str(tmp_path / "none")], "is no recording"),
     ):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from thermoscope.core.errors import ConfigError
 from thermoscope.rig.camera import Frame, OpenableCamera
 from thermoscope.rig.capture import CaptureSource
 from thermoscope.rig.preflight import preflight
@@ -87,6 +88,20 @@ def test_a_camera_that_is_not_there(tmp_path):
     (check,) = preflight([CaptureSource("thermal", absent)], tmp_path, isolation="thread")
     assert check.level == "problem"
     assert "thermal does not start" in check.text
+
+
+class Ending(Slow):
+    """A camera that gives one frame and then cannot go on."""
+
+    def frames(self):
+        yield next(super().frames())
+        raise ConfigError("ending: its firmware is too old.")
+
+
+def test_a_camera_that_ends_while_it_is_watched(tmp_path):
+    source = CaptureSource("ending", lambda: Ending("ending", "1", CAMERAS[0].settings))
+    (check,) = preflight([source], tmp_path, seconds=30.0, isolation="thread")
+    assert (check.level, check.text) == ("problem", "ending: its firmware is too old.")
 
 
 def test_calibrations(tmp_path):

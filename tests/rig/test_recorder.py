@@ -1,11 +1,14 @@
 """End to end on simulated cameras: recorded, verified, replayed, read back; killed and starved."""
 
+import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -173,12 +176,21 @@ def test_a_full_queue_is_counted_and_told(tmp_path):
 
 
 def test_the_reserve_ends_the_recording_cleanly(tmp_path):
-    import shutil
-
     plan = plan_of(30.0, cameras=CAMERAS[:1], pace="real")
     free = shutil.disk_usage(tmp_path).free
     with pytest.raises(WriteError, match="has less space than the reserve of"):
         record(tmp_path / "r", sources_of(plan), replace(SMALL, reserve_bytes=2 * free))
+
+
+@pytest.mark.parametrize(("segment_s", "found"), [(0.2, "cannot make"), (60, "cannot be reached")])
+def test_a_folder_that_goes_away_ends_the_recording_with_one_error(tmp_path, segment_s, found):
+    plan = plan_of(60, cameras=CAMERAS[:1], pace="real")
+    with pytest.raises(WriteError, match=rf"ended \(disk: .*{found}.*\), and .* written down"):
+        record(
+            tmp_path / "r", sources_of(plan), replace(SMALL, segment_s=segment_s),
+            on_status=lambda status: shutil.rmtree(tmp_path / "r"),
+        )  # fmt: skip
+    assert not (tmp_path / "r").exists()
 
 
 CAPPED = """
@@ -186,19 +198,30 @@ import resource, sys
 sys.path.insert(0, {root!r})
 from tests.rig.test_recorder import SMALL, CaptureSource, record, stubborn
 from pathlib import Path
-resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 if __name__ == "__main__":
     manifest = record(Path({folder!r}), [CaptureSource("fast", stubborn)], SMALL)
     print(manifest.stopped, manifest.frames)
 """
 
 
-def test_a_write_error_ends_in_a_whole_file(tmp_path, request):
-    """No file may grow beyond 3 MB: what a full disk does, without filling one."""
-    script = CAPPED.format(root=str(request.config.rootpath), folder=str(tmp_path / "r"))
-    run = subprocess.run(
+def capped(request, folder, limit):
+    script = CAPPED.format(root=str(request.config.rootpath), folder=str(folder), limit=limit)
+    return subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
+
+
+@pytest.mark.parametrize("limit", [500_000, 1_500])  # too little for the ballast, for a segment
+def test_a_recording_that_cannot_begin_leaves_nothing(tmp_path, request, limit):
+    run = capped(request, tmp_path / "r", limit)
+    assert "WriteError: cannot" in run.stderr.splitlines()[-1]
+    assert list((tmp_path / "r").iterdir()) == []
+
+
+def test_a_write_error_ends_in_a_whole_file(tmp_path, request):
+    """No file may grow beyond 3 MB: what a full disk does, without filling one."""
+    run = capped(request, tmp_path / "r", 3_000_000)
     assert run.stdout.startswith("disk: cannot write"), run.stderr
     report = verify_recording(tmp_path / "r")
     assert report.problems == ()
@@ -225,6 +248,13 @@ def test_calibrations_must_fit(tmp_path):
     plan = plan_of(0.5, cameras=CAMERAS[:1], wait_s=0.1)
     with pytest.raises(CalibrationError, match="is for 32x48, the camera gives 144x48"):
         record(tmp_path / "b", sources_of(plan), replace(SMALL, calibration=path))
+
+
+@pytest.mark.parametrize("name", ["recording.json", "000000.mcap"])
+def test_a_calibration_takes_no_name_of_the_recording(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(ConfigError, match=f"has a file {name} of its own"):
+        record(tmp_path / "r", [], replace(SMALL, calibration=tmp_path / name))
 
 
 def test_wrong_setup_fails_before_the_first_frame(tmp_path):
@@ -328,6 +358,37 @@ def test_cameras_in_processes(tmp_path):
     assert manifest.stopped == "enough"
     assert manifest.frames["thermal_left"] > 5
     assert verify_recording(tmp_path / "r").problems == ()
+
+
+def test_a_capture_that_is_killed_is_a_lost_camera_and_the_others_go_on(tmp_path):
+    plan = plan_of(60, cameras=CAMERAS[::2], pace="real", wait_s=0.5)
+    told, left = [], []
+
+    def kill_one(status):
+        told.append(status.frames)
+        if not left and min(status.frames.values(), default=0) > 0:
+            (victim,) = [p for p in multiprocessing.active_children() if p.name == "thermal_left"]
+            os.kill(victim.pid, signal.SIGKILL)
+            left.append(status.frames["rgb_left"])
+
+    manifest = record(
+        tmp_path / "r", sources_of(plan), replace(SMALL, isolation="process", seconds=None),
+        on_status=kill_one,
+        stop=lambda: "enough" if left and told[-1]["rgb_left"] > left[0] + 5 else "",
+    )  # fmt: skip
+    assert manifest.stopped == (
+        "error: the capture of thermal_left died (exit status -9). What it sent is written; "
+        "what it printed may tell why. (The others: enough.)"
+    )
+    lost = [entry for entry in events_of(tmp_path / "r") if entry.kind == "lost"]
+    assert [entry.camera for entry in lost] == ["thermal_left"]
+    assert verify_recording(tmp_path / "r").problems == ()
+
+
+def test_a_capture_that_dies_before_it_is_ready_is_an_error(tmp_path):
+    source = CaptureSource("thermal", partial(os._exit, 3))
+    with pytest.raises(RigError, match=r"thermal does not start.*died \(exit status 3\)"):
+        record(tmp_path / "r", [source], replace(SMALL, isolation="process"))
 
 
 def test_an_unplugged_camera_is_told_and_comes_back(tmp_path):

@@ -1,6 +1,8 @@
 """Truncations, flipped bits, kill -9: everything whole is kept, nothing wrong ever comes back."""
 
+import errno
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,11 +16,12 @@ from tests.rig.made_recordings import (
     write_segment,
 )
 
-from thermoscope.core.errors import ReadError
+from thermoscope.core.errors import ReadError, RigError, WriteError
 from thermoscope.io.pictures import decoded_picture
 from thermoscope.io.ros_messages import parse_frame_stamp
-from thermoscope.rig.recording_format import read_manifest
+from thermoscope.rig.recording_format import read_manifest, write_manifest
 from thermoscope.rig.recover import recover_recording, recover_segment
+from thermoscope.rig.replay import replay_all
 from thermoscope.rig.segment_scan import scan_segment
 from thermoscope.rig.verify import verify_recording
 
@@ -88,6 +91,59 @@ def test_a_length_that_is_wrong_does_not_hide_what_follows(closed, tmp_path):
     assert (tmp_path / "000000.mcap.damaged").read_bytes() == data
 
 
+def test_a_bit_that_makes_an_end_of_the_data_does_not_cut_off_what_follows(closed, tmp_path):
+    path = tmp_path / "000000.mcap"
+    for damaged in (closed, closed[:-200]):  # with its end, and without
+        path.write_bytes(closed)
+        data = bytearray(damaged)
+        data[scan_segment(path).chunks[1].end] ^= 8  # a message index becomes the end of the data
+        path.write_bytes(data)
+        result = recover_segment(path)
+        assert result.how == "written anew"
+        assert thermal_indices(path) == list(range(40))
+        (tmp_path / "000000.mcap.damaged").unlink()
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_what_is_cut_away_and_no_whole_record_is_kept_beside_it(closed, tmp_path, end):
+    path = tmp_path / "000000.mcap"
+    path.write_bytes(closed)
+    last = scan_segment(path).chunks[-1]
+    data = bytearray(closed if end else closed[: last.index_end])
+    data[last.offset + 100] ^= 1
+    path.write_bytes(data)
+    assert recover_segment(path).how == "written anew"
+    assert (tmp_path / "000000.mcap.damaged").read_bytes() == data
+
+
+def test_a_second_recovery_leaves_what_the_first_put_aside(closed, tmp_path):
+    path = tmp_path / "000000.mcap"
+    path.write_bytes(closed)
+    offset = scan_segment(path).chunks[1].offset
+    kept = []
+    for _ in range(3):
+        data = bytearray(path.read_bytes())
+        data[offset + 100] ^= 1
+        path.write_bytes(data)
+        kept.append(bytes(data))
+        recover_segment(path)
+        offset = scan_segment(path).chunks[1].offset
+    for suffix, content in zip(("", "2", "3"), kept, strict=True):
+        assert (tmp_path / f"000000.mcap.damaged{suffix}").read_bytes() == content
+
+
+def test_bytes_lost_are_those_that_are_not_right(closed, tmp_path):
+    path = tmp_path / "000000.mcap"
+    path.write_bytes(closed)
+    second = scan_segment(path).chunks[1]
+    data = bytearray(closed)
+    data[second.offset + 100] ^= 1
+    path.write_bytes(data)
+    result = recover_segment(path)
+    assert {damage.reason for damage in result.lost} >= {"the data have a wrong CRC"}
+    assert result.lost_bytes == second.index_end - second.offset
+
+
 def test_the_first_chunk_may_be_lost_in_a_file_without_an_end(closed, tmp_path):
     """It holds the channels; the cameras' metadata tell them too."""
     path = tmp_path / "000000.mcap"
@@ -122,8 +178,6 @@ def test_a_whole_segment_is_left_alone(closed, tmp_path):
 
 
 def test_recovered_pictures_of_other_codecs(tmp_path):
-    from dataclasses import replace
-
     cameras = (replace(CAMERAS[0], codec="delta"), CAMERAS[1])
     writer = fill(tmp_path / "000000.mcap", 0, 20, cameras=cameras)
     writer.abandon()
@@ -150,6 +204,71 @@ def test_a_recording_that_was_killed(tmp_path):
     assert report.whole, report.problems
     assert report.frames == {"thermal": 50, "rgb": 50}
     assert [s.recovered for s in read_manifest(folder).segments] == [False, True]
+
+
+def test_a_recording_that_runs_is_left_alone(tmp_path):
+    pytest.importorskip("fcntl")
+    folder = write_recording(tmp_path / "r", segments=1, frames=10)
+    write_manifest(folder, replace(read_manifest(folder), stopped=""))
+    writer = fill(folder / "000001.mcap", 10, 10)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    for recover in (recover_recording, recover_segment):
+        with pytest.raises(RigError, match=r"000001\.mcap is being recorded\. Stop the recorder"):
+            recover(folder if recover is recover_recording else folder / "000001.mcap")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    report = verify_recording(folder)
+    assert report.running
+    assert list(map(str, report.problems)) == [
+        "000001.mcap: is being recorded. Stop the recorder first."
+    ]
+    with pytest.raises(ReadError, match=r"is being recorded\. Stop the recorder first"):
+        list(replay_all(folder))
+    writer.abandon()
+    recover_recording(folder)
+    assert verify_recording(folder).whole
+
+
+@pytest.mark.parametrize("name", ["000000.mcap", "000001.mcap"])
+def test_a_segment_that_is_gone_stays_listed(tmp_path, name):
+    folder = write_recording(tmp_path / "r", segments=2, frames=10)
+    listed = read_manifest(folder).segments
+    (folder / name).unlink()
+    done = recover_recording(folder)
+    assert [result.path.name for result in done] == ["000000.mcap", "000001.mcap"]
+    (gone,) = [result for result in done if result.how == "gone"]
+    assert (gone.path.name, gone.messages) == (name, 0)
+    assert gone.lost_bytes == {s.name: s.size_bytes for s in listed}[name]
+    assert read_manifest(folder).segments == listed
+    assert not verify_recording(folder).whole
+
+
+@pytest.mark.parametrize(
+    ("number", "advice", "tries"),
+    [
+        (errno.EROFS, "Make it writable, or recover a copy", 1),
+        (errno.EIO, "Recover a copy on another disk", 1),
+        (errno.ENOSPC, "Free some space", 4),
+    ],
+)
+def test_chunks_are_given_up_for_space_only(tmp_path, monkeypatch, number, advice, tries):
+    fill(tmp_path / "000000.mcap", 0, 40).abandon()
+    tried = []
+
+    def fail(descriptor):
+        tried.append(descriptor)
+        raise OSError(number, "no")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(WriteError, match=f"cannot recover .*: no. {advice}"):
+        recover_segment(tmp_path / "000000.mcap")
+    assert len(tried) == tries
+
+
+def test_what_a_killed_recorder_kept_for_a_full_disk_is_given_back(tmp_path):
+    folder = write_recording(tmp_path / "r", segments=1, frames=10)
+    (folder / ".ballast").write_bytes(bytes(100))
+    recover_recording(folder)
+    assert not (folder / ".ballast").exists()
 
 
 def test_a_lost_manifest_is_made_again_from_the_segments(tmp_path):

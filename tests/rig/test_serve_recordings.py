@@ -1,6 +1,7 @@
 """The list, the zip, and names that a browser may not use."""
 
 import io
+import os
 import zipfile
 from dataclasses import replace
 from datetime import datetime
@@ -67,6 +68,14 @@ def test_the_zip_holds_every_byte_and_comes_in_pieces(folder):
     assert names == [f"bridge/{file}" for file in ("000000.mcap", "000001.mcap", "recording.json")]
     assert segment == (folder / "bridge" / "000001.mcap").read_bytes()
     assert len(pieces) >= 3
+
+
+def test_the_zip_takes_files_of_a_machine_without_a_clock(folder):
+    os.utime(folder / "bridge" / "000000.mcap", (0, 0))
+    content = b"".join(zipped(folder / "bridge"))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        assert archive.getinfo("bridge/000000.mcap").date_time[0] == 1980
 
 
 @pytest.mark.parametrize(

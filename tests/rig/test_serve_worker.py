@@ -1,6 +1,14 @@
 """The rig behind the console: watched, recorded, watched again; and what goes wrong."""
 
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from tests.rig.rigs_to_serve import RECORD, rig_sources, wait_until
@@ -71,6 +79,56 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     with Worker(rig_sources(), RECORD) as worker:
         worker.start(tmp_path / "file" / "run")
         assert wait_until(lambda: worker.report().ended).startswith("error: cannot make")
+
+
+def test_a_rig_whose_process_died_is_told(tmp_path):
+    with Worker(rig_sources(), replace(RECORD, isolation="process")) as worker:
+        worker.start(tmp_path / "run")
+        wait_until(lambda: worker.report().status)
+        (rig,) = [p for p in multiprocessing.active_children() if p.name == "rig"]
+        os.kill(rig.pid, signal.SIGKILL)
+        ended = wait_until(lambda: worker.report().ended)
+        assert ended == "error: the rig's process has ended. Start the console again."
+        assert worker.report().state == "watching"
+        with pytest.raises(RigError, match="the rig's process has ended"):
+            worker.start(tmp_path / "again")
+
+
+ORPHANED = """
+import sys, time
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from tests.rig.rigs_to_serve import RECORD, rig_sources
+from dataclasses import replace
+from thermoscope.rig.serve_worker import Worker
+if __name__ == "__main__":
+    there = set(Path("/dev/shm").glob("thermoscope_*"))
+    with Worker(rig_sources(), replace(RECORD, isolation="process")) as worker:
+        print(*(set(Path("/dev/shm").glob("thermoscope_*")) - there), flush=True)
+        time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="the folder lies elsewhere")
+def test_a_console_that_was_killed_leaves_nothing_in_memory(tmp_path, request):
+    script = tmp_path / "script.py"
+    script.write_text(ORPHANED.format(root=str(request.config.rootpath)))
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as run:
+        folders = run.stdout.readline().split()
+        wait_until(lambda: any(list(Path(folder).iterdir()) for folder in folders))
+        run.kill()
+    assert folders
+    wait_until(lambda: not any(Path(folder).exists() for folder in folders))
+
+
+def test_a_disk_that_is_pulled_is_told(tmp_path):
+    with Worker(rig_sources(), RECORD) as worker:
+        worker.start(tmp_path / "run")
+        wait_until(lambda: worker.report().status)
+        shutil.rmtree(tmp_path / "run")
+        assert "cannot be reached" in wait_until(lambda: worker.report().ended)
+        assert worker.report().state == "watching"
+        assert isinstance(wait_until(worker.taps["thermal"].take), Glance)
 
 
 def test_the_shutter_closes():

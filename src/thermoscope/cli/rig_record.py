@@ -12,6 +12,7 @@ import tyro
 
 from thermoscope.cli.arguments import parse, print_json
 from thermoscope.cli.rig_cameras import camera_sources
+from thermoscope.core.checks import check_in_range
 
 if TYPE_CHECKING:
     from thermoscope.rig.capture import CaptureSource
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CheckArguments", "RecordArguments", "RecordingArguments", "main"]
 
 GB, MB = 1_000_000_000, 1_000_000
+MOST_GB = 1e9
 LITTLE_TIME_S = 600
 
 
@@ -85,7 +87,7 @@ class RecordingArguments:
         return RecordOptions(
             seconds=seconds,
             segment_s=self.segment_s,
-            reserve_bytes=int(self.reserve_gb * GB),
+            reserve_bytes=_reserve_bytes(self.reserve_gb),
             isolation="thread" if self.threads else "process",
             calibration=self.calibration,
         )
@@ -113,6 +115,10 @@ class RecordArguments(RecordingArguments):
     """No line a second."""
 
 
+def _reserve_bytes(reserve_gb: float) -> int:
+    return int(check_in_range(reserve_gb, 0, MOST_GB, name="--reserve-gb") * GB)
+
+
 def main(command: str, words: Sequence[str]) -> int:
     """Run one of the commands."""
     if command == "check":
@@ -127,7 +133,7 @@ def _check(arguments: CheckArguments) -> int:
         camera_sources(arguments.cameras, simulate=arguments.simulate, size=arguments.size),
         arguments.out,
         seconds=arguments.seconds,
-        reserve_bytes=int(arguments.reserve_gb * GB),
+        reserve_bytes=_reserve_bytes(arguments.reserve_gb),
         calibration=arguments.calibration,
     )
     if arguments.json:

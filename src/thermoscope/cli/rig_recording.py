@@ -42,7 +42,10 @@ class VerifyArguments:
 
 @dataclass(frozen=True)
 class RecoverArguments:
-    """Make a recording whole that was cut off or damaged; what is right is kept, nothing else."""
+    """Make a recording whole that was cut off or damaged; what is right is kept, nothing else.
+
+    Status 1 if a segment is gone: the manifest goes on listing it.
+    """
 
     recording: Annotated[Path, tyro.conf.Positional]
     """Folder of the recording."""
@@ -98,19 +101,23 @@ def _verify(arguments: VerifyArguments) -> int:
     print_table(("camera", "frames", "lost by the camera", "lost by us"), rows)
     for problem in report.problems:
         print(f"PROBLEM  {problem}")
-    print("whole" if report.whole else "NOT WHOLE: thermoscope rig recover keeps what is right")
+    if report.running:
+        print("BEING RECORDED: stop the recorder, then verify again")
+    else:
+        print("whole" if report.whole else "NOT WHOLE: thermoscope rig recover keeps what is right")
     return int(not report.whole)
 
 
 def _recover(arguments: RecoverArguments) -> int:
     from thermoscope.rig.recover import recover_recording
 
-    rows = [
-        (done.path.name, done.how, done.messages, done.lost_bytes)
-        for done in recover_recording(arguments.recording)
-    ]
+    segments = recover_recording(arguments.recording)
+    rows = [(done.path.name, done.how, done.messages, done.lost_bytes) for done in segments]
     print_table(("segment", "what was done", "messages kept", "bytes lost"), rows)
-    return 0
+    gone = [done.path.name for done in segments if done.how == "gone"]
+    for name in gone:
+        print(f"PROBLEM  {name}: is in the manifest and not in the folder")
+    return int(bool(gone))
 
 
 def _info(arguments: InfoArguments) -> int:
@@ -120,9 +127,9 @@ def _info(arguments: InfoArguments) -> int:
 
     manifest = read_manifest(find_recording(arguments.recording))
     plain: dict[str, Any] = asdict(manifest)
-    if manifest.segments:
-        span_ns = manifest.segments[-1].stop_ns - manifest.segments[0].start_ns
-        plain["seconds"] = span_ns / 1e9
+    filled = [segment for segment in manifest.segments if segment.stop_ns]
+    if filled:
+        plain["seconds"] = (filled[-1].stop_ns - filled[0].start_ns) / 1e9
     plain["frames"] = manifest.frames
     if arguments.json:
         print_json(plain)

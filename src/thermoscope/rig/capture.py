@@ -13,7 +13,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import connection
 from typing import Any, Literal, Protocol
 
 from thermoscope.core.errors import ConfigError, RigError, ThermoscopeError
@@ -23,7 +25,7 @@ from thermoscope.rig.faults import Fault, FaultDetector
 from thermoscope.rig.recording_format import CameraRecord, Codec
 from thermoscope.rig.segment import PictureCoder
 
-__all__ = ["CaptureSource", "Captured", "Captures", "Ended", "Isolation", "Ready"]
+__all__ = ["CaptureSource", "Captured", "Captures", "Ended", "Isolation", "Ready", "orphaned"]
 
 Isolation = Literal["process", "thread"]
 READY_S = 60.0
@@ -33,6 +35,9 @@ WATCH_S = 0.05
 @dataclass(frozen=True)
 class CaptureSource:
     """A camera that is to be recorded.
+
+    Raises:
+        ConfigError: A name that is empty or has a ``/``: it is a part of the topics.
 
     Attributes:
         name: In the rig.
@@ -45,6 +50,13 @@ class CaptureSource:
     open_camera: Callable[[], Camera]
     thermal_codec: Codec = "mono16"
     colour_codec: Codec = "jpeg"
+
+    def __post_init__(self) -> None:
+        if not self.name or "/" in self.name:
+            raise ConfigError(
+                f"the name of a camera may not be empty or have a /, got {self.name!r}. "
+                "Write NAME=driver:where."
+            )
 
 
 @dataclass(frozen=True)
@@ -95,8 +107,6 @@ class _Queue(Protocol):
 
     def put_nowait(self, item: object) -> None: ...
 
-    def get(self, block: bool = ..., timeout: float | None = ...) -> Any: ...
-
 
 class _Event(Protocol):
     def is_set(self) -> bool: ...
@@ -107,7 +117,8 @@ class _Event(Protocol):
 def capture(source: CaptureSource, out: _Queue, stop: _Event, offset_ns: int) -> None:
     """Frames of one camera into the queue until `stop`, the end, or the recorder's death."""
     dropped, detector, coder = 0, FaultDetector(), None
-    reason, opened = "its driver crashed: this is a bug", _Opened(source.open_camera)
+    reason = f"the driver of {source.name} crashed: this is a bug."
+    opened = _Opened(source.open_camera)
     try:
         for item in supervised(opened, stop=_local(stop)):
             if stop.is_set():
@@ -156,7 +167,7 @@ def _local(stop: _Event) -> threading.Event:
 
     def watch() -> None:
         while not stop.is_set():
-            if _orphaned():
+            if orphaned():
                 os._exit(1)  # nobody reads the queue any more: a normal exit would wait for that
             time.sleep(WATCH_S)
         local.set()
@@ -165,7 +176,8 @@ def _local(stop: _Event) -> threading.Event:
     return local
 
 
-def _orphaned() -> bool:
+def orphaned() -> bool:
+    """Whether the process that started this one is dead; False for the first of them."""
     parent = multiprocessing.parent_process()
     return parent is not None and not parent.is_alive()
 
@@ -204,19 +216,39 @@ def _record_of(source: CaptureSource, frame: Frame, camera: Camera | None) -> Ca
     )
 
 
-def _capture_process(source: CaptureSource, out: Any, stop: Any, offset_ns: int) -> None:
+def _capture_process(
+    source: CaptureSource, sender: Any, stop: Any, offset_ns: int, queue_frames: int
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the recorder stops us, in order
-    capture(source, out, stop, offset_ns)
+    out: queue.Queue[object] = queue.Queue(queue_frames)
+    sending = threading.Thread(target=_send, args=(out, sender), name="send", daemon=True)
+    sending.start()
+    try:
+        capture(source, out, stop, offset_ns)
+    finally:
+        sending.join()
+
+
+def _send(out: queue.Queue[object], sender: Any) -> None:
+    """All of the queue until the camera's last word; into nothing where nobody reads any more."""
+    item: object = None
+    while not isinstance(item, Ended):
+        item = out.get()
+        with suppress(OSError):
+            sender.send(item)
 
 
 class Captures:
     """All cameras of a rig, capturing.
 
+    Each process has a pipe of its own: one that dies is seen by the end of that, at once, and
+    leaves no lock behind that another would wait for.
+
     Args:
         sources: The cameras.
         offset_ns: Recording's time minus the host's monotonic clock, ns.
         isolation: A process or a thread for each camera.
-        queue_frames: Frames of all cameras that may wait to be written.
+        queue_frames: Frames of all cameras that may wait to be written; each process has its share.
 
     Raises:
         ConfigError: No camera, or two of one name.
@@ -235,21 +267,29 @@ class Captures:
             raise ConfigError(f"cameras need different names, got {names}.")
         self._sources, self._running = tuple(sources), set(names)
         self._stop: _Event
-        self._queue: _Queue
-        make: Any
-        if isolation == "process":
-            context = multiprocessing.get_context("spawn")
-            self._stop, self._queue = context.Event(), context.Queue(queue_frames)
-            make, run = context.Process, _capture_process
-        else:
-            self._stop, self._queue = threading.Event(), queue.Queue(queue_frames)
-            make, run = threading.Thread, capture
-        self._workers: list[Any] = [
-            make(target=run, args=(source, self._queue, self._stop, offset_ns), daemon=True)
-            for source in sources
-        ]
-        for worker in self._workers:
-            worker.start()
+        self._queue: queue.Queue[Any] = queue.Queue(queue_frames)  # of threads
+        self._pipes: dict[Any, str] = {}  # of processes: receiver to camera
+        self._waiting: list[Any] = []  # receivers that have something
+        self._workers: dict[str, Any] = {}
+        if isolation == "thread":
+            self._stop = threading.Event()
+            for source in sources:
+                self._start(threading.Thread, capture, (source, self._queue, self._stop, offset_ns))
+            return
+        context = multiprocessing.get_context("spawn")
+        self._stop = context.Event()
+        for source in sources:
+            receiver, sender = context.Pipe(duplex=False)
+            self._pipes[receiver] = source.name
+            each = max(queue_frames // len(sources), 1)
+            words = (source, sender, self._stop, offset_ns, each)
+            self._start(context.Process, _capture_process, words)
+            sender.close()
+
+    def _start(self, make: Any, run: Callable[..., None], words: tuple[Any, ...]) -> None:
+        name = words[0].name
+        self._workers[name] = make(target=run, args=words, name=name, daemon=True)
+        self._workers[name].start()
 
     @property
     def running(self) -> bool:
@@ -259,17 +299,41 @@ class Captures:
     def get(self, timeout_s: float) -> Ready | Captured | Lost | Ended | None:
         """The next thing from any camera; None if nothing came in time.
 
-        Raises:
-            RigError: A capture process died.
+        A capture process that died has `Ended`, with that as the reason.
         """
-        try:
-            item: Ready | Captured | Lost | Ended = self._queue.get(True, timeout_s)
-        except queue.Empty:
-            self._check_alive()
-            return None
+        item: Ready | Captured | Lost | Ended | None
+        if self._pipes:
+            item = self._received(timeout_s)
+        else:
+            try:
+                item = self._queue.get(timeout_s > 0, timeout_s)
+            except queue.Empty:
+                return None
         if isinstance(item, Ended):
             self._running.discard(item.camera)
         return item
+
+    def _received(self, timeout_s: float) -> Ready | Captured | Lost | Ended | None:
+        """What a process sent; its end, if it died without a last word."""
+        if not self._waiting:
+            self._waiting = connection.wait(list(self._pipes), timeout_s)
+        if not self._waiting:
+            return None
+        receiver: Any = self._waiting.pop()
+        try:
+            item: Ready | Captured | Lost | Ended = receiver.recv()
+        except (EOFError, OSError):
+            receiver.close()
+            return self._end_of(self._pipes.pop(receiver))
+        return item
+
+    def _end_of(self, camera: str) -> Ended | None:
+        if camera not in self._running:
+            return None
+        worker = self._workers[camera]
+        worker.join(1.0)  # it has closed its pipe: the exit status is about to be there
+        reason = f"the capture of {camera} died (exit status {worker.exitcode})."
+        return Ended(camera, f"{reason} What it sent is written; what it printed may tell why.")
 
     def wait_until_ready(
         self, timeout_s: float = READY_S, *, stop: Callable[[], str] = lambda: ""
@@ -307,20 +371,11 @@ class Captures:
         self._stop.set()
         until = time.monotonic() + timeout_s
         while self._running and time.monotonic() < until:
-            try:
-                self.get(0.05)
-            except RigError:
-                break
-        for worker in self._workers:
+            self.get(0.05)
+        for receiver in self._pipes:
+            receiver.close()
+        self._pipes.clear()
+        for worker in self._workers.values():
             worker.join(max(until - time.monotonic(), 0.1))
             if worker.is_alive() and hasattr(worker, "kill"):
                 worker.kill()
-
-    def _check_alive(self) -> None:
-        for source, worker in zip(self._sources, self._workers, strict=True):
-            if source.name in self._running and not worker.is_alive():
-                code = getattr(worker, "exitcode", None)
-                raise RigError(
-                    f"the capture of {source.name} died (exit status {code}). "
-                    "What was written is whole; see the messages above."
-                )

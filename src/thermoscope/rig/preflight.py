@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from thermoscope.core.checks import check_positive
 from thermoscope.core.errors import RigError, ThermoscopeError
 from thermoscope.io.ros_messages import FrameStamp
-from thermoscope.rig.capture import Captured, Captures, CaptureSource, Isolation
+from thermoscope.rig.capture import Captured, Captures, CaptureSource, Ended, Isolation
 from thermoscope.rig.clock import fit_clock
 from thermoscope.rig.recording_format import CameraRecord
 
@@ -79,7 +80,11 @@ def preflight(
 
     Returns:
         Checks, cameras first; a camera that does not start is a problem, not an error.
+
+    Raises:
+        ConfigError: `seconds` is not positive, no camera, or two of one name.
     """
+    check_positive(seconds, name="seconds")
     try:
         cameras, seen = _watch(sources, seconds, isolation)
     except RigError as err:
@@ -109,6 +114,8 @@ def _watch(
             item = captures.get(0.05)
             if isinstance(item, Captured):
                 seen[item.camera].append(item.stamp)
+            elif isinstance(item, Ended) and item.reason:
+                raise RigError(item.reason)
     finally:
         captures.close()
     return cameras, seen

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from thermoscope.core.checks import check_positive
-from thermoscope.core.errors import CalibrationError, ConfigError, RigError, WriteError
+from thermoscope.core.errors import CalibrationError, ConfigError, ReadError, WriteError
 from thermoscope.core.files import sha256_of
 from thermoscope.geometry.camera import Camera as CameraModel
 from thermoscope.io.ros_messages import LogEntry
@@ -26,6 +26,7 @@ from thermoscope.rig.camera import Lost
 from thermoscope.rig.capture import Captured, Captures, CaptureSource, Ended, Isolation, Ready
 from thermoscope.rig.faults import Fault
 from thermoscope.rig.recording_format import (
+    BALLAST,
     MANIFEST,
     CameraRecord,
     Manifest,
@@ -38,8 +39,7 @@ from thermoscope.rig.segment import SegmentWriter
 
 __all__ = ["RecordOptions", "RecorderStatus", "record"]
 
-BALLAST = ".ballast"
-BALLAST_BYTES = 4 << 20  # room for the ends of the files when the disk is full
+BALLAST_BYTES = 4 << 20
 CLOCK_STEP_NS = 5_000_000
 TICK_S = 1.0
 DRAIN_S = 10.0
@@ -120,10 +120,11 @@ def record(
         The manifest as it is on disk.
 
     Raises:
-        ConfigError: The folder holds a recording, or two cameras have one name.
+        ConfigError: The folder holds a recording, two cameras have one name, or the calibration has
+            that of a file that the recording makes.
         CalibrationError: The calibration does not fit the cameras.
         RigError: A camera does not start, or `stop` came before all did.
-        WriteError: The folder cannot be written at all.
+        WriteError: The folder cannot be written at all, or not even the end of the recording.
     """
     options, folder = options or RecordOptions(), Path(folder)
     if (folder / MANIFEST).exists() or (folder.is_dir() and segment_files(folder)):
@@ -157,6 +158,10 @@ def record(
 def _models(path: Path | None) -> dict[str, CameraModel]:
     if path is None:
         return {}
+    if path.name == MANIFEST or path.suffix == ".mcap":
+        raise ConfigError(
+            f"a recording has a file {path.name} of its own. Give the calibration another name."
+        )
     from thermoscope.rig.calibration_files import read_calibration
 
     return dict(read_calibration(path).cameras)
@@ -182,6 +187,8 @@ class _Counts:
     camera_drops: Counter[str] = field(default_factory=Counter)
     ffc: dict[str, str] = field(default_factory=dict)
     temperature_k: dict[str, float] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+    """Why cameras ended that nobody stopped."""
     closed_bytes: int = 0
     last_bytes: int = 0
 
@@ -209,12 +216,24 @@ class _Run:
             offset_ns=offset_ns,
             queue_drops={camera.name: 0 for camera in cameras},
         )
-        if options.calibration is not None:
-            self._keep_calibration(options.calibration)
-        write_manifest(folder, self._manifest)
         self._ballast = folder / BALLAST
-        self._ballast.write_bytes(bytes(min(BALLAST_BYTES, options.reserve_bytes)))
-        self._open_segment()
+        made = [folder / MANIFEST, self._ballast]
+        try:
+            if options.calibration is not None:
+                self._keep_calibration(options.calibration, made)
+            write_manifest(folder, self._manifest)
+            self._ballast.write_bytes(bytes(min(BALLAST_BYTES, options.reserve_bytes)))
+            self._open_segment()
+        except OSError as err:
+            for file in made:
+                with suppress(OSError):
+                    file.unlink(missing_ok=True)
+            if isinstance(err, WriteError):
+                raise
+            raise WriteError(
+                f"cannot begin a recording in {folder}: {err.strerror or err}. "
+                "Free some space, or choose another folder."
+            ) from err
 
     def until(
         self,
@@ -227,15 +246,28 @@ class _Run:
             reason = self._write_while(captures, stop, on_status)
             captures.stop()
             self._drain(captures)
+            if self._counts.lost:
+                reason = f"error: {' '.join(self._counts.lost)} (The others: {reason}.)"
             self._event("rig", "stop", reason, level=INFORMATION)
             self._close_segment()
         except WriteError as err:
             captures.stop()
             reason = f"disk: {err}"
-            self._save_segment()
+            with suppress(ReadError, WriteError):  # then `recover` will make it whole
+                self._save_segment()
         finally:
+            self._remove_ballast()
+        try:
+            return self._write_manifest(stopped=reason)
+        except WriteError as err:
+            raise WriteError(
+                f"the recording ended ({reason}), and that cannot be written down: {err} "
+                f"When the disk is right again, run thermoscope rig recover {self._folder}."
+            ) from err
+
+    def _remove_ballast(self) -> None:
+        with suppress(OSError):
             self._ballast.unlink(missing_ok=True)
-        return self._write_manifest(stopped=reason)
 
     def _write_while(
         self,
@@ -244,11 +276,7 @@ class _Run:
         on_status: Callable[[RecorderStatus], None],
     ) -> str:
         while True:
-            try:
-                item = captures.get(0.05)
-            except RigError as err:
-                self._event("rig", "error", str(err), level=ERROR)
-                return f"error: {err}"
+            item = captures.get(0.05)
             if item is not None:
                 self._take(item)
             if not captures.running:
@@ -281,10 +309,9 @@ class _Run:
         """What the cameras gave before they were stopped."""
         until_s = time.monotonic() + DRAIN_S
         while captures.running and time.monotonic() < until_s:
-            with suppress(RigError):
-                item = captures.get(0.05)
-                if item is not None:
-                    self._take(item)
+            item = captures.get(0.05)
+            if item is not None:
+                self._take(item)
 
     # -- what comes ----------------------------------------------------------------------------
 
@@ -299,6 +326,7 @@ class _Run:
                 self._fault(fault)
             if item.reason:
                 self._event(item.camera, "lost", item.reason, level=ERROR)
+                self._counts.lost.append(item.reason)
 
     def _frame(self, item: Captured) -> None:
         if self._segment is None:
@@ -339,7 +367,7 @@ class _Run:
         counts, elapsed = self._counts, now_s - self._tick_s
         written = counts.closed_bytes + (self._segment.size_bytes if self._segment else 0)
         pace = (written - counts.last_bytes) / elapsed
-        free = shutil.disk_usage(self._folder).free
+        free = self._free_bytes()
         spare = max(free - self._options.reserve_bytes, 0)
         status = RecorderStatus(
             seconds=now_s - self._start_s,
@@ -362,6 +390,14 @@ class _Run:
         self._tick_s = now_s
         self._sample_clock()
         return status
+
+    def _free_bytes(self) -> int:
+        try:
+            return shutil.disk_usage(self._folder).free
+        except OSError as err:
+            raise WriteError(
+                f"{self._folder} cannot be reached: {err.strerror or err}. Is its disk there?"
+            ) from err
 
     def _sample_clock(self) -> None:
         """The system clock beside ours: a step of it is an event, and never in a stamp."""
@@ -395,7 +431,7 @@ class _Run:
 
     def _save_segment(self) -> None:
         """After a write error: give the ballast back and make the last segment whole."""
-        self._ballast.unlink(missing_ok=True)
+        self._remove_ballast()
         if self._segment is None:
             return
         path = self._segment.path
@@ -413,12 +449,15 @@ class _Run:
     def _write_manifest(self, *, stopped: str = "") -> Manifest:
         drops = {c.name: self._counts.queue_drops[c.name] for c in self._manifest.cameras}
         self._manifest = replace(self._manifest, queue_drops=drops, stopped=stopped)
+        self._free_bytes()  # a folder that is gone is not made again
         write_manifest(self._folder, self._manifest)
         return self._manifest
 
-    def _keep_calibration(self, path: Path) -> None:
+    def _keep_calibration(self, path: Path, made: list[Path]) -> None:
+        """Copy it into the folder if it is not there, and add the copy to `made`."""
         kept = self._folder / path.name
         if kept.resolve() != path.resolve():
+            made.append(kept)
             shutil.copyfile(path, kept)
         self._manifest = replace(
             self._manifest, calibration=path.name, calibration_sha256=sha256_of(kept)

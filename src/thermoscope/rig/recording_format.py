@@ -22,6 +22,7 @@ from thermoscope.core.errors import ReadError
 from thermoscope.core.files import atomic_write
 
 __all__ = [
+    "BALLAST",
     "CLOCK_TOPIC",
     "EVENTS_TOPIC",
     "MANIFEST",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 MANIFEST = "recording.json"
+BALLAST = ".ballast"  # while it runs: room for the ends of the files when the disk is full
 SCHEMA = "thermoscope.recording.v1"
 EVENTS_TOPIC, CLOCK_TOPIC = "/rig/events", "/rig/clock"
 Codec = Literal["mono16", "delta", "jpeg", "raw"]

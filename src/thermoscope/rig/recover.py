@@ -1,25 +1,28 @@
 """Recordings that were cut off or damaged, made whole: all that is right is kept, nothing else.
 
 A segment that only lacks its end gets one, in place. A segment with damage inside is written anew
-from its whole chunks; the damaged file stays beside it as ``NAME.mcap.damaged``. What is NOT here:
-guessing: a chunk whose CRC is wrong is not used.
+from its whole chunks; the damaged file stays beside it as ``NAME.mcap.damaged``, or under the next
+free name (``.damaged2`` …). What is NOT here: guessing: a chunk whose CRC is wrong is not used.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
-from thermoscope.core.errors import ReadError, WriteError
+from thermoscope.core.errors import ReadError, RigError, WriteError
 from thermoscope.core.files import atomic_write, sha256_of
 from thermoscope.core.version import VERSION
 from thermoscope.io.ros_messages import DEFINITIONS
 from thermoscope.rig.recording_format import (
+    BALLAST,
     CameraRecord,
     Manifest,
     SegmentRecord,
@@ -29,18 +32,22 @@ from thermoscope.rig.recording_format import (
     segment_files,
     write_manifest,
 )
+from thermoscope.rig.segment_lock import is_being_recorded
 from thermoscope.rig.segment_scan import (
+    DATA_CRC,
     MAGIC,
     Damage,
     SegmentScan,
     WholeChunk,
     mapped,
+    only_cut_off,
     scan_segment,
 )
 
 __all__ = ["RecoveredSegment", "recover_recording", "recover_segment", "segment_record"]
 
-How = Literal["whole", "closed in place", "written anew"]
+How = Literal["whole", "closed in place", "written anew", "gone"]
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,8 @@ class RecoveredSegment:
     """What became of one segment.
 
     Attributes:
-        path: The file, which is whole now.
-        how: What was done.
+        path: The file, which is whole now, unless it is gone.
+        how: What was done; "gone" if the manifest lists it and there is no such file.
         messages: Kept.
         lost: Parts that could not be used.
     """
@@ -62,7 +69,7 @@ class RecoveredSegment:
     @property
     def lost_bytes(self) -> int:
         """Bytes that could not be used."""
-        return sum(damage.end - damage.offset for damage in self.lost)
+        return sum(damage.end - damage.offset for damage in self.lost if damage.reason != DATA_CRC)
 
 
 def recover_recording(path: str | Path) -> list[RecoveredSegment]:
@@ -76,9 +83,14 @@ def recover_recording(path: str | Path) -> list[RecoveredSegment]:
 
     Raises:
         ReadError: No recording there.
-        WriteError: The disk is full.
+        RigError: It is being recorded.
+        WriteError: The disk is full, or nothing can be written there.
     """
     folder = find_recording(path)
+    for file in segment_files(folder):
+        _check_not_running(file)
+    with suppress(OSError):
+        (folder / BALLAST).unlink(missing_ok=True)
     done, records = [], []
     known = _known_manifest(folder)
     listed = {s.name: s for s in known.segments} if known else {}
@@ -90,6 +102,13 @@ def recover_recording(path: str | Path) -> list[RecoveredSegment]:
             records.append(old)
         else:
             records.append(segment_record(file))
+    for old in listed.values():
+        if not (folder / old.name).exists():
+            gone = Damage(0, old.size_bytes, "the file is gone")
+            done.append(RecoveredSegment(folder / old.name, "gone", 0, (gone,)))
+            records.append(old)
+    done.sort(key=lambda result: result.path.name)
+    records.sort(key=lambda record: record.name)
     manifest = known or _manifest_from(folder)
     if manifest is not None:
         stopped = manifest.stopped or "killed; recovered"
@@ -102,16 +121,18 @@ def recover_segment(path: str | Path) -> RecoveredSegment:
 
     Raises:
         ReadError: The file cannot be opened.
-        WriteError: The disk is full.
+        RigError: It is being recorded.
+        WriteError: The disk is full, or nothing can be written there.
         MissingDependencyError: ``mcap`` is not installed.
     """
     file = Path(path)
+    _check_not_running(file)
     scan = scan_segment(file)
     if scan.closed and not scan.damages:
         return RecoveredSegment(file, "whole", sum(scan.counts.values()), ())
     _complete_tables(file, scan)
     messages = sum(scan.counts.values())
-    tail = _clean_end(scan)
+    tail = _clean_end(file, scan)
     try:
         if tail is None:
             _write_anew(file, scan)
@@ -120,11 +141,24 @@ def recover_segment(path: str | Path) -> RecoveredSegment:
     except OSError as err:
         if isinstance(err, WriteError):
             raise
-        raise WriteError(f"cannot recover {file}: {err.strerror or err}. Free some space.") from err
+        raise WriteError(f"cannot recover {file}: {err.strerror or err}. {_advice(err)}") from err
 
 
-def _clean_end(scan: SegmentScan) -> int | None:
-    """Where the whole records end, if all that is wrong comes behind them; else None."""
+def _advice(err: OSError) -> str:
+    if err.errno in NO_SPACE:
+        return "Free some space."
+    if err.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "Make it writable, or recover a copy."
+    return "Recover a copy on another disk."
+
+
+def _check_not_running(file: Path) -> None:
+    if is_being_recorded(file):
+        raise RigError(f"{file} is being recorded. Stop the recorder first.")
+
+
+def _clean_end(file: Path, scan: SegmentScan) -> int | None:
+    """Where the whole records end, if all behind them can be made again; else None."""
     if scan.header is None or not scan.chunks:
         return None
     if any(chunk.index_end == chunk.end for chunk in scan.chunks[:-1] if chunk.index):
@@ -132,7 +166,10 @@ def _clean_end(scan: SegmentScan) -> int | None:
     ends = [scan.header[1], *(chunk.index_end for chunk in scan.chunks)]
     ends += [end for _, end, _ in (*scan.metadata, *scan.attachments)]
     last = max(ends)
-    return last if all(damage.offset >= last for damage in scan.damages) else None
+    if any(damage.offset < last for damage in scan.damages):
+        return None
+    with mapped(file) as data:
+        return last if scan.data_end == last or only_cut_off(data, last) else None
 
 
 def _close_in_place(file: Path, scan: SegmentScan, end: int) -> RecoveredSegment:
@@ -149,8 +186,8 @@ def _close_in_place(file: Path, scan: SegmentScan, end: int) -> RecoveredSegment
                 stream.flush()
                 os.fsync(stream.fileno())
             break
-        except OSError:
-            if len(chunks) < 2:
+        except OSError as err:
+            if len(chunks) < 2 or err.errno not in NO_SPACE:
                 raise
             end = chunks.pop().offset
     messages = sum(len(entries) for chunk in chunks for entries in chunk.index.values())
@@ -163,6 +200,10 @@ def _close_in_place(file: Path, scan: SegmentScan, end: int) -> RecoveredSegment
 
 def _write_anew(file: Path, scan: SegmentScan) -> None:
     kept = file.with_name(file.name + ".damaged")
+    number = 2
+    while kept.exists():
+        kept = file.with_name(f"{file.name}.damaged{number}")
+        number += 1
     with mapped(file) as data, atomic_write(file.with_name(file.name + ".whole")) as stream:
         closer = _Closer(stream, scan, at=0, crc=0)
         closer.copy(data)

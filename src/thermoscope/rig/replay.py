@@ -28,6 +28,7 @@ from thermoscope.rig.recording_format import (
     read_manifest,
     segment_files,
 )
+from thermoscope.rig.segment_lock import is_being_recorded
 
 __all__ = ["RecordedCamera", "replay_all"]
 
@@ -151,10 +152,11 @@ def _messages(file: Path, topics: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         except (McapError, ValueError, KeyError, EOFError) as err:
             if isinstance(err, ReadError):
                 raise
-            raise ReadError(
-                f"{file} is damaged or was not closed: {err}. Run thermoscope rig recover.",
-                path=file,
-            ) from err
+            if is_being_recorded(file):
+                text = f"{file} is being recorded. Stop the recorder first."
+            else:
+                text = f"{file} is damaged or was not closed: {err}. Run thermoscope rig recover."
+            raise ReadError(text, path=file) from err
 
 
 def _frame(name: str, pixels: Any, stamp: FrameStamp) -> Frame:

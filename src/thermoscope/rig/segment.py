@@ -39,6 +39,7 @@ from thermoscope.rig.recording_format import (
     SegmentRecord,
     channel_table,
 )
+from thermoscope.rig.segment_lock import lock_segment
 from thermoscope.rig.segment_scan import metadata_checksum
 
 __all__ = ["JPEG_QUALITY", "PictureCoder", "SegmentWriter"]
@@ -95,6 +96,7 @@ class _Stream:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("xb", buffering=0)
+        lock_segment(self._file)
         self._hash = hashlib.sha256()
         self._at = 0
         self.error: OSError | None = None
@@ -170,7 +172,12 @@ class SegmentWriter:
             compression=CompressionType.ZSTD if packed else CompressionType.NONE,
             enable_data_crcs=True,
         )
-        self._guarded(lambda: self._begin(calibration or {}, calibration_file))
+        try:
+            self._guarded(lambda: self._begin(calibration or {}, calibration_file))
+        except WriteError:
+            self._stream.close()
+            path.unlink(missing_ok=True)  # there is no message in it
+            raise
 
     @property
     def size_bytes(self) -> int:

@@ -23,6 +23,7 @@ from typing import Any
 from thermoscope.core.errors import MissingDependencyError, ReadError
 
 __all__ = [
+    "DATA_CRC",
     "MAGIC",
     "Damage",
     "MessageRecord",
@@ -31,6 +32,7 @@ __all__ = [
     "chunk_messages",
     "mapped",
     "metadata_checksum",
+    "only_cut_off",
     "scan_segment",
 ]
 
@@ -41,6 +43,7 @@ KNOWN = frozenset(range(1, 16))
 PREFIX = 9  # opcode and length
 CHUNK_FIXED = struct.Struct("<QQQII")  # start, end, raw size, CRC, length of the codec's name
 LARGEST_CHUNK = 1 << 28
+DATA_CRC = "the data have a wrong CRC"  # of all of them: it does not say where
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,8 @@ class _Walk:
         if opcode in (MESSAGE_INDEX, MESSAGE):
             return "a message index belongs to no whole chunk"
         if opcode == DATA_END:
+            if end - body != 4 or _next_chunk(self._data, end) < self._scan.size:
+                return "an end of the data stands before more of them"
             self._scan.data_end = self._at
             return True
         if not self._take_small(opcode, self._data[body:end], end):
@@ -332,7 +337,7 @@ class _Walk:
         if not right:
             scan.damages.append(Damage(at, scan.size, "the summary at the end is damaged or cut"))
         elif told and zlib.crc32(memoryview(data)[:at]) != told:
-            scan.damages.append(Damage(0, at, "the data have a wrong CRC"))
+            scan.damages.append(Damage(0, at, DATA_CRC))
         scan.closed = right
         if right:
             self._take_tables(summary, footer)
@@ -395,6 +400,21 @@ def _chunk_records(raw: bytes) -> Iterator[Any]:
             kind = Schema if opcode == SCHEMA else Channel
             yield kind.read(ReadDataStream(BytesIO(raw[body:end])))
         at = end
+
+
+def only_cut_off(data: Any, at: int) -> bool:
+    """Whether only message indexes, which can be made again, and a part of a record follow.
+
+    That is what a recorder leaves that was stopped hard.
+    """
+    while len(data) - at >= PREFIX:
+        end = at + PREFIX + int.from_bytes(data[at + 1 : at + PREFIX], "little")
+        if end > len(data):
+            return data[at] in KNOWN and data[-8:] != MAGIC
+        if data[at] != MESSAGE_INDEX:
+            return False
+        at = end
+    return True
 
 
 def chunk_messages(data: Any, chunk: WholeChunk) -> list[MessageRecord]:

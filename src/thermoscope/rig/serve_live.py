@@ -21,7 +21,7 @@ from thermoscope.rig.preflight import expected_bytes_per_s
 from thermoscope.rig.recording_format import CameraRecord
 from thermoscope.rig.serve_tap import Glance
 from thermoscope.rig.serve_view import CameraView
-from thermoscope.rig.serve_worker import Report, Worker
+from thermoscope.rig.serve_worker import DEAD, Report, Worker
 
 __all__ = ["Live"]
 
@@ -153,7 +153,7 @@ class Live:
         if not self._folder.is_dir():
             found.append(f"{self._folder} cannot be reached: is its disk there?")
         if not self._worker.alive:
-            found.append("the rig's process has ended: start the console again")
+            found.append(DEAD)
         if report.ended.startswith(("error", "disk")):
             found.append(f"{report.recording}: {report.ended}")
         if seconds_left is not None and seconds_left < LITTLE_TIME_S:

@@ -145,7 +145,8 @@ def zipped(recording: Path) -> Iterator[bytes]:
     out = _Outgoing()
     with zipfile.ZipFile(cast(Any, out), "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for path in _files(recording):
-            entry = zipfile.ZipInfo.from_file(path, f"{recording.name}/{path.name}")
+            name = f"{recording.name}/{path.name}"
+            entry = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)  # 1970: no clock
             with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                 while piece := source.read(PIECE_BYTES):
                     target.write(piece)

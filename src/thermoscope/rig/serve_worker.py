@@ -26,17 +26,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from thermoscope.core.errors import ConfigError, RigError, ThermoscopeError
-from thermoscope.rig.capture import Captures, CaptureSource, Ended
+from thermoscope.rig.capture import Captures, CaptureSource, Ended, orphaned
 from thermoscope.rig.recorder import RecorderStatus, RecordOptions, record
 from thermoscope.rig.serve_tap import Tap, tapped
 
-__all__ = ["Report", "State", "Worker"]
+__all__ = ["DEAD", "Report", "State", "Worker"]
 
 State = Literal["watching", "starting", "recording", "stopping"]
 RETRY_S = 5.0
 ORDER_S = 0.05
 WATCH_FRAMES = 8  # nobody needs them: they are only taken from the queue
 WORDS = {"stop": "asked", "quit": "the console ended"}
+DEAD = "the rig's process has ended. Start the console again."
 END_S = 30.0  # the last segment is closed and hashed in this time
 
 
@@ -70,11 +71,12 @@ class _RigSide:
     options: RecordOptions
     orders: Any
     reports: Any
+    folder: Path
+    """Of the taps."""
 
     def next_order(self, timeout_s: float) -> _Order | None:
         """What the console wants; "quit" if it is dead."""
-        parent = multiprocessing.parent_process()
-        if parent is not None and not parent.is_alive():
+        if orphaned():
             return "quit"
         try:
             order: _Order = self.orders.get(timeout_s > 0, timeout_s)
@@ -124,7 +126,7 @@ class _RigSide:
         sources = [tapped(source, tap) for source, tap in pairs]
         try:
             ended = record(folder, sources, self.options, stop=stop, on_status=tell).stopped
-        except ThermoscopeError as err:
+        except (ThermoscopeError, OSError) as err:
             ended = stop() or f"error: {err}"
             with suppress(OSError):
                 folder.rmdir()  # only if nothing was written
@@ -148,12 +150,9 @@ class _Watched:
             self._captures = Captures(
                 [self._source], offset_ns=0, isolation=self._isolation, queue_frames=WATCH_FRAMES
             )
-        try:
+        item = self._captures.get(0)
+        while item is not None and not isinstance(item, Ended):
             item = self._captures.get(0)
-            while item is not None and not isinstance(item, Ended):
-                item = self._captures.get(0)
-        except RigError:
-            item = Ended(self._source.name)
         if item is not None:
             self.close()
             self._next_try_s = time.monotonic() + RETRY_S
@@ -174,7 +173,11 @@ def _rig_process(side: _RigSide) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to all at once: Ctrl-C, a service manager
         signal.signal(number, signal.SIG_IGN)  # the console stops us, in order
     side.reports.cancel_join_thread()
-    side.run()
+    try:
+        side.run()
+    finally:
+        if orphaned():  # nobody else is left to do it
+            shutil.rmtree(side.folder, ignore_errors=True)
 
 
 def _memory() -> Path:
@@ -202,16 +205,19 @@ class Worker:
         if not names or len(set(names)) < len(names):
             raise ConfigError(f"cameras need different names, got {names}.")
         make: Any
+        orders: Any
+        reports: Any
         run: Callable[[_RigSide], None]
         self._folder = _memory() / f"thermoscope_{secrets.token_hex(8)}"
         taps = [Tap(self._folder / str(i)) for i in range(len(sources))]
         if options.isolation == "process":
             context = multiprocessing.get_context("spawn")
-            side = _RigSide(sources, taps, options, context.Queue(), context.Queue())
+            orders, reports = context.Queue(), context.Queue()
             make, run = context.Process, _rig_process
         else:
-            side = _RigSide(sources, taps, options, queue.Queue(), queue.Queue())
+            orders, reports = queue.Queue(), queue.Queue()
             make, run = threading.Thread, _RigSide.run
+        side = _RigSide(sources, taps, options, orders, reports, self._folder)
         self.taps = {source.name: tap for source, tap in zip(sources, taps, strict=True)}
         self._side, self._report, self._lock = side, Report(), threading.Lock()
         self._runner: Any = make(target=run, args=(side,), name="rig")
@@ -233,17 +239,23 @@ class Worker:
 
     def report(self) -> Report:
         """The newest report of the rig."""
-        with self._lock, suppress(queue.Empty):
-            while True:
-                self._report = self._side.reports.get_nowait()
+        alive = self.alive
+        with self._lock:
+            with suppress(queue.Empty):
+                while True:
+                    self._report = self._side.reports.get_nowait()
+            if not alive and self._report.state != "watching":
+                self._report = Report("watching", self._report.recording, ended=f"error: {DEAD}")
         return self._report
 
     def start(self, folder: Path) -> None:
         """Begin a recording.
 
         Raises:
-            RigError: One is being made.
+            RigError: One is being made, or the rig's process has ended.
         """
+        if not self.alive:
+            raise RigError(DEAD)
         if self.report().state != "watching":
             raise RigError(f"{self._report.recording} is being recorded. Stop it first.")
         with self._lock:

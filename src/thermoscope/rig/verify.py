@@ -25,6 +25,7 @@ from thermoscope.rig.recording_format import (
     read_manifest,
     segment_files,
 )
+from thermoscope.rig.segment_lock import is_being_recorded
 from thermoscope.rig.segment_scan import SegmentScan, chunk_messages, mapped, scan_segment
 
 __all__ = ["Problem", "VerifyReport", "verify_recording"]
@@ -56,6 +57,7 @@ class VerifyReport:
         camera_drops: Camera to frames that its counter proves missing: lost before they reached us.
         queue_drops: Camera to frames that the recorder could not keep up with, and told.
         events: Word to number of events.
+        running: It is being recorded: what is not closed yet is no damage.
     """
 
     problems: tuple[Problem, ...]
@@ -63,6 +65,7 @@ class VerifyReport:
     camera_drops: Mapping[str, int]
     queue_drops: Mapping[str, int]
     events: Mapping[str, int]
+    running: bool = False
 
     @property
     def whole(self) -> bool:
@@ -96,9 +99,10 @@ def verify_recording(path: str | Path, *, decode: bool = True) -> VerifyReport:
     """
     folder = find_recording(path)
     problems: list[Problem] = []
-    manifest = _manifest(folder, problems)
-    listed = {segment.name: segment for segment in manifest.segments} if manifest else {}
     files = segment_files(folder)
+    running = {file for file in files if is_being_recorded(file)}
+    manifest = _manifest(folder, problems, running=bool(running))
+    listed = {segment.name: segment for segment in manifest.segments} if manifest else {}
     problems += [
         Problem(name, "is in the manifest and not in the folder")
         for name in listed
@@ -106,6 +110,9 @@ def verify_recording(path: str | Path, *, decode: bool = True) -> VerifyReport:
     ]
     told = _Told()
     for file in files:
+        if file in running:
+            problems.append(Problem(file.name, "is being recorded. Stop the recorder first."))
+            continue
         found = _file_problems(file, listed.get(file.name), manifest)
         scan = scan_segment(file)
         found += [f"bytes {d.offset} to {d.end}: {d.reason}" for d in scan.damages]
@@ -116,17 +123,17 @@ def verify_recording(path: str | Path, *, decode: bool = True) -> VerifyReport:
     problems += _count_problems(manifest, told)
     return VerifyReport(
         tuple(problems), dict(told.frames), dict(told.camera_drops), dict(told.queue_drops),
-        dict(told.events),
+        dict(told.events), bool(running),
     )  # fmt: skip
 
 
-def _manifest(folder: Path, problems: list[Problem]) -> Manifest | None:
+def _manifest(folder: Path, problems: list[Problem], *, running: bool) -> Manifest | None:
     try:
         manifest = read_manifest(folder)
     except ReadError as err:
         problems.append(Problem(MANIFEST, str(err)))
         return None
-    if not manifest.stopped:
+    if not manifest.stopped and not running:
         problems.append(Problem(MANIFEST, "the recording never ended: it runs, or was killed"))
     if manifest.calibration:
         file = folder / manifest.calibration
