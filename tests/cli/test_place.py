@@ -208,3 +208,16 @@ def test_files_are_kept_and_flags_do_not_cancel_out(places, weights, capsys):
     assert picture.read_bytes() == b"mine"
     assert query(places, weights, "--picture", str(picture), "--overwrite") == 0
     assert picture.read_bytes() != b"mine"
+
+
+def test_no_result_replaces_an_input(places, weights, capsys):
+    asked, words = places / "drive" / "q1.png", ["--weights", str(weights)]
+    assert index(places, weights) == 0
+    kept = {path: path.read_bytes() for path in (asked, places / "map.npz")}
+    for path in kept:
+        assert query(places, weights, "--picture", str(path), "--overwrite") == 2
+        assert f"{path.name} is an input: it is kept" in capsys.readouterr().err
+    more = ["--model", "tiny.place", "--overwrite", *words]
+    assert main(["place", "index", str(places / "drive"), "--out", str(asked), *more]) == 2
+    assert "q1.png is an input: it is kept" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in kept} == kept

@@ -88,6 +88,17 @@ def test_depth_and_points_where_calibrated(
     assert colours is not None
 
 
+def test_no_result_replaces_another_input(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in map(Path, pairs):
+        (folder / "0.png").rename(folder / "1_disparity.png")
+    before = (Path(pairs[0]) / "1_disparity.png").read_bytes()
+    assert run(pairs, Path(pairs[0]), weights, "--overwrite") == 2
+    assert "1_disparity.png is an input: it is kept" in capsys.readouterr().err
+    assert (Path(pairs[0]) / "1_disparity.png").read_bytes() == before
+
+
 def test_existing_files_are_kept(
     pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from thermoscope.cli.arguments import parse, warn
+from thermoscope.cli.each_frame import complaint, input_files
 from thermoscope.cli.inputs import ObjectParameters, linear_scale, size_from_text
 from thermoscope.cli.progress import Steps, progress_bar
 from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
@@ -88,6 +89,7 @@ def main(words: Sequence[str]) -> int:
     style = style_of(arguments, "C")  # wrong settings fail before the first frame
     linear_scale(arguments.kelvin_per_count, arguments.offset_k)
     converter = Converter(arguments.to, style)
+    inputs = input_files(arguments.paths[:-1])
     written: set[Path] = set()
     failed = 0
     with progress_bar("convert") as steps:
@@ -95,15 +97,14 @@ def main(words: Sequence[str]) -> int:
             if job.new_sequence:
                 converter = Converter(arguments.to, style)
             try:
-                _check_target(job, written, overwrite=arguments.overwrite)
+                _check_target(job, written, inputs, overwrite=arguments.overwrite)
                 image = _prepared(job.frame, arguments)
                 converter.style = style_of(arguments, _unit_of(image, arguments))
                 converter.write(image, job.path)
                 written.add(job.path)
             except ThermoscopeError as err:
                 failed += 1
-                named = Path(job.source).name in str(err)
-                warn(str(err) if named else f"{job.source}: {err}")
+                warn(complaint(err, job.frame, job.source))
             steps.done(job.path.name)
     print(f"{len(written)} converted, {failed} failed")
     return 2 if failed or not written else 0
@@ -181,7 +182,9 @@ def _unit_of(frame: ThermalImage, arguments: Arguments) -> DisplayUnit:
     return "C" if frame.radiometric else "counts" if frame.counts is not None else "agc"
 
 
-def _check_target(job: _Job, written: set[Path], *, overwrite: bool) -> None:
+def _check_target(
+    job: _Job, written: set[Path], inputs: frozenset[Path], *, overwrite: bool
+) -> None:
     if isinstance(job.frame, ThermoscopeError):
         return
     if job.path in written:
@@ -189,9 +192,8 @@ def _check_target(job: _Job, written: set[Path], *, overwrite: bool) -> None:
             f"{job.path} was written from another input just now: two inputs have one name. "
             "Convert them into folders of their own."
         )
-    source = job.frame.source.path
-    if source is not None and job.path.resolve() == source.resolve():
-        raise WriteError(f"{job.path} is the input itself. Choose another target.")
+    if job.path.resolve() in inputs:
+        raise WriteError(f"{job.path} is an input: it is kept. Choose another target.")
     if job.path.exists() and not overwrite:
         raise WriteError(f"{job.path} exists. Pass --overwrite to replace it.")
 

@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, warn
-from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
+from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame, input_files
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.checks import check_positive
 from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
@@ -74,6 +74,7 @@ def main(words: Sequence[str]) -> int:
     unit = "m" if model.metric else "relative"
     listing = {"model": arguments.model, "unit": unit}
     before = _listed(arguments.out / LISTING, listing, overwrite=arguments.overwrite)
+    inputs = input_files(arguments.files)
     written: set[Path] = set()
     rows: list[dict[str, Any]] = []
     failed = 0
@@ -81,7 +82,7 @@ def main(words: Sequence[str]) -> int:
         with progress_bar("depth") as steps:
             for job in each_frame(arguments.files, size=arguments.size, steps=steps):
                 try:
-                    rows.append(_measure(job, model, arguments, written))
+                    rows.append(_measure(job, model, arguments, written, inputs))
                 except ThermoscopeError as err:
                     failed += 1
                     warn(job.complaint(err))
@@ -121,7 +122,11 @@ def _listed(path: Path, listing: dict[str, str], *, overwrite: bool) -> list[dic
 
 
 def _measure(
-    job: NamedFrame, model: ThermalDepth, arguments: Arguments, written: set[Path]
+    job: NamedFrame,
+    model: ThermalDepth,
+    arguments: Arguments,
+    written: set[Path],
+    inputs: frozenset[Path],
 ) -> dict[str, Any]:
     from thermoscope.engine.convert import write_picture
     from thermoscope.engine.dense_pictures import depth_picture
@@ -129,7 +134,7 @@ def _measure(
     image = job.image()
     numbers, picture = (arguments.out / f"{job.stem}{suffix}" for suffix in (".npy", ".png"))
     paths = [numbers] if arguments.plain else [numbers, picture]
-    check_new(paths, written, overwrite=arguments.overwrite, inputs=[image])
+    check_new(paths, written, overwrite=arguments.overwrite, inputs=inputs)
     found = model.predict(image, longest_px=arguments.longest_px)
     with atomic_write(numbers) as stream:
         np.save(stream, found.depth, allow_pickle=False)

@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, print_json, print_table, warn
-from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
+from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame, input_files
 from thermoscope.cli.progress import Steps, progress_bar
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError, UnknownNameError
 
@@ -130,6 +130,10 @@ def _index(arguments: IndexArguments) -> int:
         raise ConfigError("--extend keeps what is there, --overwrite does not: give one of them.")
     if exists and not (arguments.extend or arguments.overwrite):
         raise ConfigError(f"{arguments.out} exists. Pass --extend to add to it, or --overwrite.")
+    tables = [] if arguments.positions is None else [arguments.positions]
+    inputs = input_files([*arguments.files, *tables])
+    if arguments.out.resolve() in inputs:
+        raise ConfigError(f"{arguments.out} is an input: it is kept. Choose another --out.")
     positions = _positions(arguments.positions) if arguments.positions else {}
     name = _model_name(arguments.model, arguments.pooling, arguments.weights)
     model = _model(name, arguments.weights)
@@ -245,7 +249,8 @@ def _query(arguments: QueryArguments) -> int:
     from thermoscope.engine.place_index import PlaceIndex
 
     if arguments.picture is not None:
-        check_new([arguments.picture], set(), overwrite=arguments.overwrite)
+        inputs = input_files([arguments.index, *arguments.files])
+        check_new([arguments.picture], set(), overwrite=arguments.overwrite, inputs=inputs)
     index = PlaceIndex.load(arguments.index, backend=arguments.backend)
     model = _model(index.model, arguments.weights)
     index.check_model(model.identity)

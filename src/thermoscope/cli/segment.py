@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, print_json, warn
-from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
+from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame, input_files
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.checks import check_positive
 from thermoscope.core.errors import ConfigError, ShapeError, ThermoscopeError, WriteError
@@ -87,6 +87,8 @@ def main(words: Sequence[str]) -> int:
     _check_classes(arguments, segmenter)
     from thermoscope.engine.segment_report import write_classes
 
+    views = [view for view in (arguments.rgb, arguments.thermal) if view is not None]
+    inputs = input_files([*arguments.files, *views])
     written: set[Path] = set()
     summary: list[dict[str, Any]] = []
     failed = 0
@@ -102,7 +104,7 @@ def main(words: Sequence[str]) -> int:
         for job in jobs:
             work = _pair if arguments.pairs else _frame
             try:
-                summary.append(work(job, segmenter, arguments, written))
+                summary.append(work(job, segmenter, arguments, written, inputs))
                 if len(summary) == 1:  # now, so that labels have names even if somebody stops it
                     write_classes(arguments.out / CLASSES, segmenter.classes)
             except ThermoscopeError as err:
@@ -139,7 +141,7 @@ def _check_classes(arguments: Arguments, segmenter: Segmenter) -> None:
 def _complaint(job: NamedFrame | NamedPair, err: ThermoscopeError) -> str:
     if isinstance(job, NamedFrame):
         return job.complaint(err)
-    return str(err) if job.stem in str(err) else f"{job.stem}: {err}"
+    return str(err) if getattr(err, "path", None) is not None else f"{job.stem}: {err}"
 
 
 def _segmenter(arguments: Arguments) -> Segmenter:
@@ -173,7 +175,11 @@ def _segmenter(arguments: Arguments) -> Segmenter:
 
 
 def _frame(
-    job: NamedFrame, segmenter: Segmenter, arguments: Arguments, written: set[Path]
+    job: NamedFrame,
+    segmenter: Segmenter,
+    arguments: Arguments,
+    written: set[Path],
+    inputs: frozenset[Path],
 ) -> dict[str, Any]:
     from thermoscope.engine.convert import write_picture
     from thermoscope.engine.dense_pictures import class_overlay
@@ -184,7 +190,7 @@ def _frame(
     index_map = arguments.out / f"{job.stem}.labels.png"
     picture = arguments.out / f"{job.stem}.png"
     paths = [index_map] if arguments.plain else [index_map, picture]
-    check_new(paths, written, overwrite=arguments.overwrite, inputs=[image])
+    check_new(paths, written, overwrite=arguments.overwrite, inputs=inputs)
     labels = segmenter.labels(Pair(None, image))
     write_index_map(index_map, labels, segmenter.classes)
     if not arguments.plain:
@@ -195,7 +201,11 @@ def _frame(
 
 
 def _pair(
-    job: NamedPair, segmenter: Segmenter, arguments: Arguments, written: set[Path]
+    job: NamedPair,
+    segmenter: Segmenter,
+    arguments: Arguments,
+    written: set[Path],
+    inputs: frozenset[Path],
 ) -> dict[str, Any]:
     from thermoscope.cli.each_pair import colour_planes
     from thermoscope.engine.convert import write_picture
@@ -208,14 +218,13 @@ def _pair(
         raise job.error
     kinds = ["labels.png", "segments.json"] + ([] if arguments.plain else ["overlay.png"])
     paths = {kind: arguments.out / f"{job.stem}_{kind}" for kind in kinds}
-    views = [job.rgb, job.thermal]
-    check_new(list(paths.values()), written, overwrite=arguments.overwrite, inputs=views)
+    check_new(list(paths.values()), written, overwrite=arguments.overwrite, inputs=inputs)
     rgb = None if job.rgb is None else colour_planes(job.rgb)
     labels = segmenter.labels(Pair(rgb, job.thermal))
     kelvin = None if job.thermal is None else _kelvin(job.thermal)
     shares = class_shares(labels, segmenter.classes, kelvin=kelvin)
-    inputs = [name for name in ("rgb", "thermal") if getattr(job, name) is not None]
-    told = {"inputs": inputs, "classes": [share.to_dict() for share in shares]}
+    given = [name for name in ("rgb", "thermal") if getattr(job, name) is not None]
+    told = {"inputs": given, "classes": [share.to_dict() for share in shares]}
     document = coco_document(
         labels, segmenter.classes, file_name=f"{job.stem}_labels.png", kelvin=kelvin, info=told
     )
@@ -223,7 +232,7 @@ def _pair(
     with atomic_write(paths["segments.json"]) as stream:
         stream.write((json.dumps(document) + "\n").encode())
     if not arguments.plain:
-        frames = [_shown(getattr(job, name), colour=name == "rgb") for name in inputs]
+        frames = [_shown(getattr(job, name), colour=name == "rgb") for name in given]
         fitted = [_fitted(frame, labels.shape) for frame in frames]
         write_picture(paths["overlay.png"], class_overlay(fitted, labels, segmenter.classes))
     written.update(paths.values())

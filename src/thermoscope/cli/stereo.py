@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, print_json, warn
-from thermoscope.cli.each_frame import check_new
+from thermoscope.cli.each_frame import check_new, input_files
 from thermoscope.cli.inputs import size_from_text
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError
@@ -94,7 +94,7 @@ def main(words: Sequence[str]) -> int:
     left, right = pair_sources(
         arguments.left, arguments.right, shape=size_from_text(arguments.size)
     )
-    run = _Run(arguments, BatchSummary())
+    run = _Run(arguments, BatchSummary(), input_files([arguments.left, arguments.right]))
     with left, right, progress_bar("stereo") as steps:
         width, height = _first_size(left)
         calibration = _calibration(arguments, width, height)
@@ -121,6 +121,7 @@ class _Run:
 
     arguments: Arguments
     summary: BatchSummary
+    inputs: frozenset[Path]
     skipped: list[dict[str, str]] = field(default_factory=list)
     warned: set[str] = field(default_factory=set)
     written: set[Path] = field(default_factory=set)
@@ -147,7 +148,7 @@ class _Run:
                 self.warned.add(finding.topic)
                 warn(f"{done.stem}: {finding.text}")
         try:
-            _write(done, self.arguments, self.written)
+            _write(done, self.arguments, self.written, self.inputs)
         except ThermoscopeError as err:
             self.failed += 1
             warn(str(err))
@@ -258,7 +259,9 @@ def _calibration(arguments: Arguments, width: int, height: int) -> StereoCalibra
     return StereoCalibration(camera, check_baseline(arguments.baseline_m), arguments.infinity_px)
 
 
-def _write(pair: MatchedPair, arguments: Arguments, written: set[Path]) -> None:
+def _write(
+    pair: MatchedPair, arguments: Arguments, written: set[Path], inputs: frozenset[Path]
+) -> None:
     result = pair.result
     planes = {"disparity": result.disparity, "confidence": result.confidence}
     if result.depth is not None:
@@ -267,7 +270,7 @@ def _write(pair: MatchedPair, arguments: Arguments, written: set[Path]) -> None:
     picture = arguments.out / f"{pair.stem}_disparity.png"
     cloud = arguments.out / f"{pair.stem}_points.ply"
     extra = [] if arguments.plain else [picture, *([cloud] if result.points is not None else [])]
-    check_new([*numbers, *extra], written, overwrite=arguments.overwrite)
+    check_new([*numbers, *extra], written, overwrite=arguments.overwrite, inputs=inputs)
     for path, plane in numbers.items():
         with atomic_write(path) as stream:
             np.save(stream, plane, allow_pickle=False)
