@@ -99,6 +99,28 @@ def test_no_result_replaces_another_input(
     assert (Path(pairs[0]) / "1_disparity.png").read_bytes() == before
 
 
+def test_a_file_that_cannot_be_read_is_told_by_the_status(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = Path(pairs[1]) / "1.png"
+    cut.write_bytes(cut.read_bytes()[:60])
+    assert run(pairs, tmp_path / "out", weights, "--json") == 2
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["matched"], summary["skipped_count"], summary["unreadable"]) == (1, 2, 1)
+
+
+def test_the_left_right_check_is_written(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(pairs, out, weights, "--plain") == 0
+    assert not (out / "0_valid.npy").exists()
+    assert run(pairs, out, weights, "--plain", "--left-right-check", "--overwrite") == 0
+    valid = np.load(out / "0_valid.npy")
+    assert (valid.shape, valid.dtype) == ((32, 48), np.bool_)
+    assert not valid.all()
+
+
 def test_existing_files_are_kept(
     pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,8 @@ from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError
 from thermoscope.core.files import atomic_write
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from thermoscope.engine.stereo_batch import BatchSummary, MatchedPair, SkippedPair
     from thermoscope.io.sequence import ImageSequence
     from thermoscope.models.stereo_result import StereoCalibration
@@ -34,8 +36,9 @@ class Arguments:
 
     Into the folder go, for each pair, STEM_disparity.npy (float32 px, dense, at the resolution of
     the images), STEM_confidence.npy (0 to 1), STEM_disparity.png; with --focal-px and --baseline-m
-    also STEM_depth.npy (metres, 0 = unknown) and STEM_points.ply. Bad pairs are reported and
-    skipped: black, saturated, frozen by the shutter, NaN, of another size.
+    also STEM_depth.npy (metres, 0 = unknown) and STEM_points.ply; with --left-right-check also
+    STEM_valid.npy. Bad pairs are reported and skipped: black, saturated, frozen by the shutter,
+    NaN, of another size.
     """
 
     left: Annotated[str, tyro.conf.Positional]
@@ -61,7 +64,8 @@ class Arguments:
     infinity_px: float = 0.0
     """Disparity of an infinitely far point in px."""
     left_right_check: bool = False
-    """Also match the right view; where both disagree is not valid. Twice the time."""
+    """Also match the right view; where both disagree is not valid, see STEM_valid.npy (bool).
+    Twice the time."""
     refine: bool = True
     """Move answers by fractions of a pixel to where the views agree; --no-refine leaves it out."""
     second_opinion: bool = False
@@ -79,7 +83,7 @@ class Arguments:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the verb; 2 if nothing was matched or written, or a result could not be written."""
+    """Run the verb; 2 if nothing was matched, or something could not be read or written."""
     arguments = parse(Arguments, words, verb="stereo")
     from thermoscope.engine.stereo_batch import (
         BatchSummary,
@@ -99,8 +103,8 @@ def main(words: Sequence[str]) -> int:
         width, height = _first_size(left)
         calibration = _calibration(arguments, width, height)
         model = _compiled(model, arguments, width, height)
-        count = left.frame_count
-        steps.expect(count * arguments.loops if count is not None else None)
+        count = len(left)
+        steps.expect(count * arguments.loops)
         for done in match_pairs(
             model,
             left,
@@ -109,10 +113,10 @@ def main(words: Sequence[str]) -> int:
             check_left_right=arguments.left_right_check,
             loops=arguments.loops,
         ):
-            run.take(done, first_pass=count is None or run.seen < count)
+            run.take(done, first_pass=run.seen < count)
             steps.done(f"{run.summary.fps:.0f} fps" if run.summary.matched else "")
     run.report()
-    return 2 if run.failed or not run.summary.matched else 0
+    return 2 if run.failed or run.unreadable or not run.summary.matched else 0
 
 
 @dataclass
@@ -126,6 +130,7 @@ class _Run:
     warned: set[str] = field(default_factory=set)
     written: set[Path] = field(default_factory=set)
     failed: int = 0
+    unreadable: int = 0
 
     @property
     def seen(self) -> int:
@@ -140,6 +145,7 @@ class _Run:
         if not first_pass:
             return
         if isinstance(done, SkippedPair):
+            self.unreadable += done.unreadable
             self.skipped.append({"pair": done.name, "reason": done.reason})
             warn(f"{done.name} skipped: {done.reason}")
             return
@@ -166,6 +172,7 @@ class _Run:
                     "matched": summary.matched,
                     "skipped_count": summary.skipped,
                     "skipped": self.skipped,
+                    "unreadable": self.unreadable,
                     "not_written": self.failed,
                     "warnings": sorted(self.warned),
                     "median_ms": ms,
@@ -263,9 +270,14 @@ def _write(
     pair: MatchedPair, arguments: Arguments, written: set[Path], inputs: frozenset[Path]
 ) -> None:
     result = pair.result
-    planes = {"disparity": result.disparity, "confidence": result.confidence}
+    planes: dict[str, NDArray[Any]] = {
+        "disparity": result.disparity,
+        "confidence": result.confidence,
+    }
     if result.depth is not None:
         planes["depth"] = result.depth
+    if arguments.left_right_check:
+        planes["valid"] = result.valid
     numbers = {arguments.out / f"{pair.stem}_{name}.npy": plane for name, plane in planes.items()}
     picture = arguments.out / f"{pair.stem}_disparity.png"
     cloud = arguments.out / f"{pair.stem}_points.ply"
