@@ -14,6 +14,7 @@ from thermoscope.cli.each_frame import complaint, input_files
 from thermoscope.cli.inputs import ObjectParameters, linear_scale, size_from_text
 from thermoscope.cli.progress import Steps, progress_bar
 from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
+from thermoscope.core.files import answer
 from thermoscope.engine.convert import SUFFIXES, Converter, Target
 from thermoscope.engine.display_unit import DisplayUnit, from_displayed
 from thermoscope.engine.render import Isotherm, RenderStyle
@@ -122,7 +123,8 @@ def _jobs(arguments: Arguments, steps: Steps) -> Iterator[_Job]:
             with open_sequence(source, shape=shape, on_error="skip") as sequence:
                 count = sequence.frame_count
                 steps.expect(count)
-                into_folder = target.is_dir() or not target.suffix or len(inputs) + (count or 2) > 2
+                several = len(inputs) + (count or 2) > 2
+                into_folder = several or not target.suffix or answer(target.is_dir)
                 new, single = not (single and count == 1), count == 1
                 for image in sequence:
                     name = _stem(image, source) + suffix
@@ -194,7 +196,7 @@ def _check_target(
         )
     if job.path.resolve() in inputs:
         raise WriteError(f"{job.path} is an input: it is kept. Choose another target.")
-    if job.path.exists() and not overwrite:
+    if answer(job.path.exists) and not overwrite:
         raise WriteError(f"{job.path} exists. Pass --overwrite to replace it.")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from thermoscope.cli.inputs import size_from_text
 from thermoscope.cli.progress import Steps
 from thermoscope.core.errors import ThermoscopeError, WriteError
+from thermoscope.core.files import answer
 from thermoscope.io.sequence import files_of, open_sequence
 from thermoscope.io.thermal_image import ThermalImage
 
@@ -127,5 +128,5 @@ def check_new(
                 f"{path} was written from another input just now: two inputs have one name. "
                 "Give them folders of their own."
             )
-        if path.exists() and not overwrite:
+        if answer(path.exists) and not overwrite:
             raise WriteError(f"{path} exists. Pass --overwrite to replace it.")
