@@ -289,3 +289,25 @@ def test_a_stopped_call_has_listed_what_it_wrote(folder, tmp_path, weights, monk
     out = tmp_path / "out"
     assert run("depth", folder, "--out", out, "--plain", weights=weights, model="d") == 130
     assert len(json.loads((out / "depth.json").read_text())["frames"]) == 1
+
+
+@pytest.mark.parametrize(("verb", "model"), [("segment", "s"), ("depth", "d")])
+def test_a_file_is_no_folder_to_write_into(verb, model, frame, tmp_path, weights, capsys):
+    out = tmp_path / "cp.png"
+    out.write_bytes(b"mine")
+    assert run(verb, frame, "--out", out, weights=weights, model=model) == 2
+    assert "cp.png cannot be written into: " in capsys.readouterr().err
+    assert out.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("verb", "model", "name"), [("segment", "s", "classes.json"), ("depth", "d", "depth.json")]
+)
+def test_names_that_are_too_long_are_told(verb, model, name, frame, tmp_path, weights, capsys):
+    long = f"{'y' * 300}.png"
+    assert run(verb, long, "--out", tmp_path / "o", weights=weights, model=model) == 2
+    assert f"{long}: File name too long" in capsys.readouterr().err
+    almost = tmp_path / f"{'z' * 250}.png"
+    frame.rename(almost)
+    assert run(verb, almost, "--out", tmp_path / "o", weights=weights, model=model) == 2
+    assert "File name too long" in capsys.readouterr().err

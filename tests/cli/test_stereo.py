@@ -182,3 +182,20 @@ def test_settings_of_depth_are_not_ignored(
 ) -> None:
     assert run(pairs, tmp_path / "out", weights, "--infinity-px", "3") == 2
     assert "are for depth. Give --focal-px and --baseline-m" in capsys.readouterr().err
+
+
+def test_what_is_odd_about_words_is_told(
+    pairs: tuple[str, str],
+    tmp_path: Path,
+    weights: Path,
+    capsys: pytest.CaptureFixture[str],
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    out = tmp_path / "out"
+    assert run(pairs, out, weights, "--focal-px", "100", "--baseline-m", "0.001") == 0
+    assert "thermoscope: baseline_m is 1 mm: depth will be coarse" in capsys.readouterr().err
+    assert len(recwarn) == 0
+    assert run(pairs, out, tmp_path / "nowhere") == 2
+    assert "nowhere: there is no such folder" in capsys.readouterr().err
+    assert run(pairs, Path(pairs[0]) / "0.png", weights) == 2
+    assert "0.png cannot be written into: " in capsys.readouterr().err

@@ -15,8 +15,8 @@ from thermoscope.cli.arguments import parse, warn
 from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame, input_files
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.checks import check_positive
-from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
-from thermoscope.core.files import atomic_write
+from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError, WriteError
+from thermoscope.core.files import atomic_write, check_folder
 
 if TYPE_CHECKING:
     from thermoscope.models.dense_heads import ThermalDepth
@@ -61,6 +61,7 @@ def main(words: Sequence[str]) -> int:
     arguments = parse(Arguments, words, verb="depth")
     if arguments.longest_px is not None:
         check_positive(arguments.longest_px, name="longest_px")
+    check_folder(arguments.out)  # before seconds of work
     from thermoscope.models.dense_heads import ThermalDepth
     from thermoscope.models.load import load_model
 
@@ -102,6 +103,7 @@ def _listed(path: Path, listing: dict[str, str], *, overwrite: bool) -> list[dic
     """Frames of an earlier call that the folder still holds.
 
     Raises:
+        ReadError: The listing cannot be read.
         WriteError: They are of another model or unit.
     """
     try:
@@ -109,7 +111,9 @@ def _listed(path: Path, listing: dict[str, str], *, overwrite: bool) -> list[dic
         frames = [row for row in found["frames"] if (path.parent / row["file"]).is_file()]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, KeyError):
+    except OSError as err:
+        raise ReadError(f"cannot read {path}: {err.strerror}. Choose another folder.") from err
+    except (ValueError, TypeError, KeyError):
         found, frames = {}, []
     if any(found.get(key) != value for key, value in listing.items()):
         if overwrite:

@@ -14,6 +14,7 @@ from thermoscope.cli.arguments import parse, warn
 from thermoscope.cli.each_frame import check_new, each_frame, input_files
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.errors import ConfigError, ThermoscopeError
+from thermoscope.core.files import check_folder
 
 __all__ = ["Arguments", "main"]
 
@@ -62,6 +63,9 @@ def main(words: Sequence[str]) -> int:
         raise ConfigError(f"--out must end in {' or '.join(SUFFIXES)}, got {arguments.out.name!r}.")
     inputs = input_files(arguments.files)
     check_new([arguments.out], set(), overwrite=arguments.overwrite, inputs=inputs)
+    for folder in (arguments.out.parent, arguments.pictures):
+        if folder is not None:
+            check_folder(folder)  # before seconds of work
     from thermoscope.engine.features import FeatureReader, write_features
     from thermoscope.models.load import load_model
 

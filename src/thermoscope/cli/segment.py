@@ -15,8 +15,14 @@ from thermoscope.cli.arguments import parse, print_json, warn
 from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame, input_files
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.checks import check_positive
-from thermoscope.core.errors import ConfigError, ShapeError, ThermoscopeError, WriteError
-from thermoscope.core.files import atomic_write
+from thermoscope.core.errors import (
+    ConfigError,
+    ReadError,
+    ShapeError,
+    ThermoscopeError,
+    WriteError,
+)
+from thermoscope.core.files import atomic_write, check_folder
 
 if TYPE_CHECKING:
     from thermoscope.cli.each_pair import NamedPair
@@ -83,6 +89,7 @@ def main(words: Sequence[str]) -> int:
         raise ConfigError(
             "give thermal files, or --rgb and --thermal (either may be left out), not both."
         )
+    check_folder(arguments.out)  # before seconds of work
     segmenter = _segmenter(arguments)
     _check_classes(arguments, segmenter)
     from thermoscope.engine.segment_report import write_classes
@@ -122,14 +129,17 @@ def _check_classes(arguments: Arguments, segmenter: Segmenter) -> None:
     """Label files that are there keep the names of their ids.
 
     Raises:
-        WriteError: ``classes.json`` in the folder has other names.
+        ReadError: ``classes.json`` in the folder cannot be read.
+        WriteError: It has other names.
     """
     path = arguments.out / CLASSES
     if arguments.overwrite or not path.is_file():
         return
     try:
         names = [row["name"] for row in json.loads(path.read_text("utf-8"))]
-    except (OSError, ValueError, TypeError, KeyError):
+    except OSError as err:
+        raise ReadError(f"cannot read {path}: {err.strerror}. Choose another folder.") from err
+    except (ValueError, TypeError, KeyError):
         names = []
     if names != list(segmenter.classes):
         raise WriteError(

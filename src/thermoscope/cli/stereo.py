@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from thermoscope.cli.each_frame import check_new, input_files
 from thermoscope.cli.inputs import size_from_text
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError
-from thermoscope.core.files import atomic_write
+from thermoscope.core.files import atomic_write, check_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,6 +94,7 @@ def main(words: Sequence[str]) -> int:
     )
 
     _check(arguments)
+    check_folder(arguments.out)  # before seconds of work
     same_source(arguments.left, arguments.right)
     model = _model(arguments)
     left, right = pair_sources(
@@ -215,6 +217,8 @@ def _model(arguments: Arguments) -> ThermoStereoRT:
     from thermoscope.models.load import load_model
     from thermoscope.models.thermostereort import ThermoStereoRT
 
+    if arguments.weights is not None and not arguments.weights.is_dir():
+        raise ConfigError(f"--weights {arguments.weights}: there is no such folder.")
     known = list_weights(arguments.weights)
     name = arguments.model
     if name not in known and name.startswith(FAMILY):
@@ -263,7 +267,12 @@ def _calibration(arguments: Arguments, width: int, height: int) -> StereoCalibra
     cx = arguments.cx if arguments.cx is not None else (width - 1) / 2
     cy = arguments.cy if arguments.cy is not None else (height - 1) / 2
     camera = Camera(arguments.focal_px, arguments.focal_px, cx, cy, width, height)
-    return StereoCalibration(camera, check_baseline(arguments.baseline_m), arguments.infinity_px)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        baseline_m = check_baseline(arguments.baseline_m)
+    for warning in told:
+        warn(str(warning.message))
+    return StereoCalibration(camera, baseline_m, arguments.infinity_px)
 
 
 def _write(
