@@ -229,5 +229,13 @@ def test_real_flir_file(real_data, tmp_path, capsys):
 def test_the_input_is_never_replaced(frame, capsys):
     before = frame.read_bytes()
     assert convert(frame, frame, "--overwrite") == 2
-    assert "is the input itself" in capsys.readouterr().err
+    assert "is an input: it is kept" in capsys.readouterr().err
     assert frame.read_bytes() == before
+
+
+def test_no_picture_replaces_another_input(folder, capsys):
+    Image.fromarray(np.full((8, 9), 300, np.float32)).save(folder / "f0.tiff")
+    before = (folder / "f0.png").read_bytes()
+    assert convert(folder, folder, "--overwrite") == 2
+    assert "f0.png is an input: it is kept" in capsys.readouterr().err
+    assert (folder / "f0.png").read_bytes() == before

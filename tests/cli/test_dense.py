@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cli.conftest import scene
 from tests.fakes.tiny_weights import card_of
 
 from thermoscope.cli.main import main
@@ -217,8 +218,31 @@ def test_the_input_is_never_replaced(verb, model, frame, weights, capsys):
     before = frame.read_bytes()
     words = [frame, "--out", frame.parent, "--overwrite"]
     assert run(verb, *words, weights=weights, model=model) == 2
-    assert "frame.png is the input itself" in capsys.readouterr().err
+    assert "frame.png is an input: it is kept" in capsys.readouterr().err
     assert frame.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("verb", "model", "suffix"), [("segment", "s", ".labels.png"), ("depth", "d", ".png")]
+)
+def test_no_result_replaces_another_input(verb, model, suffix, tmp_path, weights, capsys):
+    folder = tmp_path / "both"
+    folder.mkdir()
+    Image.fromarray(scene().astype(np.float32) / 100).save(folder / "a.tiff")
+    other = folder / f"a{suffix}"
+    Image.fromarray(scene(at=(30, 12))).save(other)
+    before = other.read_bytes()
+    assert run(verb, folder, "--out", folder, "--overwrite", weights=weights, model=model) == 2
+    assert f"a{suffix} is an input: it is kept" in capsys.readouterr().err
+    assert other.read_bytes() == before
+
+
+@pytest.mark.parametrize(("verb", "model"), [("segment", "s"), ("depth", "d")])
+def test_a_failed_frame_of_a_folder_is_named(verb, model, folder, tmp_path, weights, capsys):
+    Image.fromarray(np.arange(25, dtype=np.uint16).reshape(5, 5)).save(folder / "dot.png")
+    words = [f"{folder}/", "--out", tmp_path / "o", "--plain"]
+    assert run(verb, *words, weights=weights, model=model) == 2
+    assert capsys.readouterr().err.startswith(f"thermoscope: {folder / 'dot.png'}: ")
 
 
 def test_labels_keep_the_names_of_their_ids(folder, tmp_path, weights, capsys):
@@ -265,3 +289,25 @@ def test_a_stopped_call_has_listed_what_it_wrote(folder, tmp_path, weights, monk
     out = tmp_path / "out"
     assert run("depth", folder, "--out", out, "--plain", weights=weights, model="d") == 130
     assert len(json.loads((out / "depth.json").read_text())["frames"]) == 1
+
+
+@pytest.mark.parametrize(("verb", "model"), [("segment", "s"), ("depth", "d")])
+def test_a_file_is_no_folder_to_write_into(verb, model, frame, tmp_path, weights, capsys):
+    out = tmp_path / "cp.png"
+    out.write_bytes(b"mine")
+    assert run(verb, frame, "--out", out, weights=weights, model=model) == 2
+    assert "cp.png cannot be written into: " in capsys.readouterr().err
+    assert out.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("verb", "model", "name"), [("segment", "s", "classes.json"), ("depth", "d", "depth.json")]
+)
+def test_names_that_are_too_long_are_told(verb, model, name, frame, tmp_path, weights, capsys):
+    long = f"{'y' * 300}.png"
+    assert run(verb, long, "--out", tmp_path / "o", weights=weights, model=model) == 2
+    assert f"{long}: File name too long" in capsys.readouterr().err
+    almost = tmp_path / f"{'z' * 250}.png"
+    frame.rename(almost)
+    assert run(verb, almost, "--out", tmp_path / "o", weights=weights, model=model) == 2
+    assert "File name too long" in capsys.readouterr().err

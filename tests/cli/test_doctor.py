@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from thermoscope.cli.main import main
@@ -57,3 +58,9 @@ def test_an_absent_path(tmp_path, capsys):
     captured = capsys.readouterr()
     assert "absent" in captured.out + captured.err
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("name", [f"{'y' * 300}.png", f"{'y' * 300}.raw", "absent.raw"])
+def test_a_path_where_nothing_can_be(name, capsys):
+    assert main(["doctor", name]) == 2
+    assert "not readable" in capsys.readouterr().out

@@ -81,6 +81,21 @@ def test_wrong_words(
     assert text in capsys.readouterr().err
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("thermoscope.engine.export.onnx_graph", lambda _: pytest.fail("traced"))
+    (tmp_path / "file").touch()
+    (tmp_path / "d.onnx").mkdir()
+    assert run(weights, tmp_path / "file" / "d.onnx") == 2
+    assert "that is a file" in capsys.readouterr().err
+    assert run(weights, tmp_path / "d.onnx", "--overwrite") == 2
+    assert "d.onnx is a folder. Give a file in it" in capsys.readouterr().err
+
+
 def test_missing_extra_is_named(
     weights: Path,
     tmp_path: Path,

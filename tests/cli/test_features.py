@@ -51,6 +51,18 @@ def test_results_are_not_overwritten_unasked(folder, capsys):
     assert run(folder, folder / "frames" / "f0.png", "--overwrite") == 0
 
 
+def test_pictures_replace_nothing_unasked_and_no_input(folder, capsys):
+    frames, pictures = folder / "frames", folder / "pca"
+    before = (frames / "f0.png").read_bytes()
+    assert run(folder, frames, "--pictures", frames, "--overwrite") == 2
+    assert "f0.png is an input: it is kept" in capsys.readouterr().err
+    assert (frames / "f0.png").read_bytes() == before
+    assert run(folder, frames, "--pictures", pictures) == 0
+    assert run(folder, frames, "--pictures", pictures, out="b.npz") == 2
+    assert "f0.png exists. Pass --overwrite" in capsys.readouterr().err
+    assert run(folder, frames, "--pictures", pictures, "--overwrite") == 0
+
+
 def test_other_suffix(folder, capsys):
     assert run(folder, folder / "frames", out="out.csv") == 2
     assert ".npz or .parquet" in capsys.readouterr().err

@@ -129,3 +129,9 @@ def test_an_offset_without_its_scale_is_refused(frame, tmp_path, capsys):
     assert main(["convert", str(frame), str(tmp_path / "o"), "--offset-k", "273.15"]) == 2
     assert capsys.readouterr().err.count("Give --kelvin-per-count as well") == 2
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("verb", ["info", "stats"])
+def test_a_folder_is_for_doctor(verb, folder, capsys):
+    assert main([verb, str(folder)]) == 2
+    assert f"Look at its frames with thermoscope doctor {folder}" in capsys.readouterr().err

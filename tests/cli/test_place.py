@@ -208,3 +208,99 @@ def test_files_are_kept_and_flags_do_not_cancel_out(places, weights, capsys):
     assert picture.read_bytes() == b"mine"
     assert query(places, weights, "--picture", str(picture), "--overwrite") == 0
     assert picture.read_bytes() != b"mine"
+
+
+def test_no_result_replaces_an_input(places, weights, capsys):
+    asked, words = places / "drive" / "q1.png", ["--weights", str(weights)]
+    assert index(places, weights) == 0
+    before = asked.read_bytes()
+    assert query(places, weights, "--picture", str(asked), "--overwrite") == 2
+    assert "q1.png is an input: it is kept" in capsys.readouterr().err
+    more = ["--model", "tiny.place", "--overwrite", *words]
+    assert main(["place", "index", str(places / "drive"), "--out", str(asked), *more]) == 2
+    assert "q1.png is an input: it is kept" in capsys.readouterr().err
+    assert asked.read_bytes() == before
+
+
+def test_positions_without_height_and_unknown_ones(places, weights, capsys):
+    track = places / "track.csv"
+    track.write_text("name,x_m,y_m,z_m\np0,1,2,nan\np1,3,4,\np2,5,6,7\n")
+    assert index(places, weights, "--positions", str(track)) == 0
+    assert PlaceIndex.load(places / "map.npz").positions_m[:3].tolist() == [
+        [1, 2, 0], [3, 4, 0], [5, 6, 7],
+    ]  # fmt: skip
+    for row in ("p0,nan,2,0", "p0,1,inf,0", "p0,1,2,inf"):
+        track.write_text(f"name,x_m,y_m,z_m\n{row}\n")
+        assert index(places, weights, "--positions", str(track), "--overwrite") == 2
+        assert "the position of 'p0' is (" in capsys.readouterr().err
+
+
+def test_a_position_that_is_no_number_is_not_known(places, weights, capsys):
+    assert index(places, weights) == 0
+    made = PlaceIndex.load(places / "map.npz")
+    made.positions_m[:] = [[0, 0, np.nan], [np.inf, 0, 0], [0, np.nan, 0], [1, 2, 3]]
+    made.save(places / "map.npz")
+    capsys.readouterr()
+    assert query(places, weights, "--json", "--k", "1") == 0
+    found = json.loads(capsys.readouterr().out)["queries"]
+    assert [q["matches"][0]["position_m"] for q in found] == [None, None, None, [1, 2, 3]]
+
+
+def test_an_index_that_grows_takes_positions_of_what_is_there(places, weights, capsys):
+    track = places / "track.csv"
+    track.write_text("name,x_m,y_m\np0,1,2\n")
+    assert index(places, weights, "--positions", str(track)) == 0
+    track.write_text("name,x_m,y_m\np0,8,8\np1.png,3,4\np2,5,6\n")
+    capsys.readouterr()
+    assert index(places, weights, "--extend", "--positions", str(track)) == 0
+    said = capsys.readouterr().out
+    assert "0 pictures added, 4 were there (2 of them got their position), 0 failed" in said
+    found = PlaceIndex.load(places / "map.npz").positions_m
+    assert found[:3].tolist() == [[1, 2, 0], [3, 4, 0], [5, 6, 0]]  # what was there is kept
+    assert np.isnan(found[3]).all()
+
+
+def test_an_index_without_the_name_of_its_model_is_told(places, weights, capsys):
+    nameless = PlaceIndex(2)
+    nameless.add([[1, 0]], ["a"])
+    nameless.save(places / "map.npz")
+    assert query(places, weights) == 2
+    assert "map.npz does not name its model" in capsys.readouterr().err
+    assert 'PlaceIndex(model.dims, model="anythermal_small.place"' in PAGE
+
+
+def test_what_cannot_be_written_or_asked_is_told_before_the_work(
+    places, weights, capsys, monkeypatch
+):
+    def never(*_, **__):
+        pytest.fail("the model was loaded")
+
+    assert index(places, weights) == 0
+    monkeypatch.setattr("thermoscope.cli.place._model", never)
+    monkeypatch.setattr("thermoscope.cli.place._model_name", never)
+    words = ["place", "index", str(places / "map"), "--weights", str(weights), "--overwrite"]
+    assert main([*words, "--out", str(places)]) == 2
+    assert "is a folder. Give a file: " in capsys.readouterr().err
+    assert main([*words, "--out", str(places / "map" / "p0.png" / "m.npz")]) == 2
+    assert "that is a file" in capsys.readouterr().err
+    for more, text in (
+        (["--k", "0"], "--k must be at least 1, got 0"),
+        (["--sequence", "0"], "--sequence must be at least 1, got 0"),
+        (["--picture", "found.jpg"], "--picture must end in .png"),
+        (["--picture", str(places / "map.npz" / "a.png")], "that is a file"),
+    ):
+        assert query(places, weights, *more) == 2
+        assert text in capsys.readouterr().err
+    assert main(["place", "query", str(places / "drive" / "q0.png"), str(places / "map.npz")]) == 2
+    said = capsys.readouterr().err
+    assert "q0.png is not a place index, or a damaged one" in said
+    assert "pickle" not in said
+
+
+def test_a_thermal_picture_is_not_taken_as_colour(places, weights, capsys):
+    counts = np.arange(4800, dtype=np.uint16).reshape(60, 80)
+    Image.fromarray(counts).save(places / "map" / "p0.png")
+    assert index(places, weights, "--modality", "rgb") == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"thermoscope: {places / 'map' / 'p0.png'}: the frame holds no 8-bit")
+    assert "--modality thermal" in said

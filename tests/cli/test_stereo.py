@@ -88,6 +88,39 @@ def test_depth_and_points_where_calibrated(
     assert colours is not None
 
 
+def test_no_result_replaces_another_input(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in map(Path, pairs):
+        (folder / "0.png").rename(folder / "1_disparity.png")
+    before = (Path(pairs[0]) / "1_disparity.png").read_bytes()
+    assert run(pairs, Path(pairs[0]), weights, "--overwrite") == 2
+    assert "1_disparity.png is an input: it is kept" in capsys.readouterr().err
+    assert (Path(pairs[0]) / "1_disparity.png").read_bytes() == before
+
+
+def test_a_file_that_cannot_be_read_is_told_by_the_status(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = Path(pairs[1]) / "1.png"
+    cut.write_bytes(cut.read_bytes()[:60])
+    assert run(pairs, tmp_path / "out", weights, "--json") == 2
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["matched"], summary["skipped_count"], summary["unreadable"]) == (1, 2, 1)
+
+
+def test_the_left_right_check_is_written(
+    pairs: tuple[str, str], tmp_path: Path, weights: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(pairs, out, weights, "--plain") == 0
+    assert not (out / "0_valid.npy").exists()
+    assert run(pairs, out, weights, "--plain", "--left-right-check", "--overwrite") == 0
+    valid = np.load(out / "0_valid.npy")
+    assert (valid.shape, valid.dtype) == ((32, 48), np.bool_)
+    assert not valid.all()
+
+
 def test_existing_files_are_kept(
     pairs: tuple[str, str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,3 +182,20 @@ def test_settings_of_depth_are_not_ignored(
 ) -> None:
     assert run(pairs, tmp_path / "out", weights, "--infinity-px", "3") == 2
     assert "are for depth. Give --focal-px and --baseline-m" in capsys.readouterr().err
+
+
+def test_what_is_odd_about_words_is_told(
+    pairs: tuple[str, str],
+    tmp_path: Path,
+    weights: Path,
+    capsys: pytest.CaptureFixture[str],
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    out = tmp_path / "out"
+    assert run(pairs, out, weights, "--focal-px", "100", "--baseline-m", "0.001") == 0
+    assert "thermoscope: baseline_m is 1 mm: depth will be coarse" in capsys.readouterr().err
+    assert len(recwarn) == 0
+    assert run(pairs, out, tmp_path / "nowhere") == 2
+    assert "nowhere: there is no such folder" in capsys.readouterr().err
+    assert run(pairs, Path(pairs[0]) / "0.png", weights) == 2
+    assert "0.png cannot be written into: " in capsys.readouterr().err

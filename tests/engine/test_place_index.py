@@ -167,3 +167,10 @@ def test_faiss_finds_what_exact_search_finds(tmp_path, rng):
     loaded = PlaceIndex.load(tmp_path / "map.npz", backend="faiss")
     np.testing.assert_array_equal(loaded.rank(queries, 3)[0], graph.rank(queries, 3)[0])
     assert PlaceIndex.load(tmp_path / "map.npz").rank(queries, 1)[0].tolist() == expected.tolist()
+
+
+def test_places_get_the_position_that_they_lack():
+    index = PlaceIndex(2)
+    index.add([[1, 0], [0, 1]], ["bridge", "barn"], positions_m=[[1, 2], [np.nan, np.nan]])
+    assert index.locate({"bridge": (9, 9, 9), "barn": (3, 4, 5), "inn": (0, 0, 0)}) == 1
+    assert index.positions_m.tolist() == [[1, 2, 0], [3, 4, 5]]

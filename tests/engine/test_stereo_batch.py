@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +18,9 @@ from thermoscope.engine.stereo_batch import (
     pair_sources,
     same_source,
 )
+from thermoscope.geometry.camera import Camera
 from thermoscope.io.write import write_image
+from thermoscope.models.stereo_result import StereoCalibration
 from thermoscope.models.thermostereort import thermostereort_tiny
 
 
@@ -32,7 +35,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     black, white = np.zeros((32, 48), np.uint16), np.full((32, 48), 16383, np.uint16)
     white[0, :5] = 4000
     left = [good[0], black, good[2], good[3], good[3], good[5], good[6]]
-    right = [good[0], good[1], white, good[4], good[4], frame(9, (32, 40)), good[7]]
+    right = [good[1], good[1], white, good[4], good[4], frame(9, (32, 40)), good[7]]
     paths = tmp_path / "left", tmp_path / "right"
     for folder, views in zip(paths, (left, right), strict=True):
         folder.mkdir()
@@ -59,7 +62,48 @@ def test_a_file_that_cannot_be_read_is_skipped(folders: tuple[Path, Path]) -> No
     done = list(match_pairs(thermostereort_tiny().eval(), *pair_sources(*folders), check_every=0))
     assert isinstance(done[0], SkippedPair)
     assert "000.png" in done[0].reason
+    assert done[0].unreadable
+    assert [d.unreadable for d in done[1:3]] == [False, False]
     assert isinstance(done[3], MatchedPair)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (5, 40), (40, 3), (1, 1), (9, 1)])
+def test_a_frame_of_a_few_pixels_does_not_end_the_run(
+    folders: tuple[Path, Path], shape: tuple[int, int]
+) -> None:
+    for number, folder in enumerate(folders):
+        write_image(folder / "000.png", frame(number, shape))
+    done = match_pairs(
+        thermostereort_tiny().eval(), *pair_sources(*folders), check_every=1, check_left_right=True
+    )
+    found = list(done)
+    assert len(found) == 7
+    assert isinstance(found[3], MatchedPair)
+
+
+def test_a_marker_for_no_value_does_not_end_the_run(folders: tuple[Path, Path]) -> None:
+    for number, folder in enumerate(folders):
+        view = frame(number).astype(np.float32)
+        view[3, 4] = -3.4e38
+        write_image(folder / "000.tiff", view)
+        (folder / "000.png").unlink()
+    done = list(match_pairs(thermostereort_tiny().eval(), *pair_sources(*folders)))
+    assert isinstance(done[0], SkippedPair)
+    assert "a marker for no value? Make it NaN" in done[0].reason
+    assert isinstance(done[3], MatchedPair)
+
+
+def test_a_calibrated_run_names_both_sizes(folders: tuple[Path, Path]) -> None:
+    for number, folder in enumerate(folders):
+        write_image(folder / "003.png", frame(number, (16, 24)))
+    calibration = StereoCalibration(Camera(50.0, 50.0, 23.5, 15.5, 48, 32), baseline_m=0.2)
+    done = list(
+        match_pairs(thermostereort_tiny().eval(), *pair_sources(*folders), calibration=calibration)
+    )
+    assert isinstance(done[3], SkippedPair)
+    assert done[3].reason == (
+        "the pair is 24x16 px, and the calibration is for 48x32, the size of the first pair"
+    )
 
 
 def test_loops_repeat_the_sequence(folders: tuple[Path, Path]) -> None:
@@ -100,3 +144,30 @@ def test_partners_must_agree_in_number(folders: tuple[Path, Path]) -> None:
         pair_sources(*folders)
     with pytest.raises(ReadError, match="given as left and as right view"):
         same_source("a.png", "a.png")
+
+
+def test_one_folder_spelled_differently_is_refused(folders: tuple[Path, Path]) -> None:
+    left, right = folders
+    link = left.with_name("link")
+    link.symlink_to(left)
+    for same in (f"{left}/../left/", link):
+        with pytest.raises(ReadError, match="given as left and as right view"):
+            same_source(left, same)
+    same_source(left, right)
+
+
+def test_copies_of_one_picture_are_no_pair() -> None:
+    reason = PairGuard().reason(frame(0), frame(0).copy())
+    assert reason == "left and right are the same picture: name the other camera's file"
+
+
+def test_videos_of_other_lengths_are_refused(tmp_path: Path) -> None:
+    for name, count in (("left.avi", 4), ("right.avi", 3)):
+        writer = cv2.VideoWriter(
+            str(tmp_path / name), cv2.VideoWriter.fourcc(*"MJPG"), 10, (48, 32)
+        )
+        for number in range(count):
+            writer.write(np.full((32, 48, 3), 40 * number, np.uint8))
+        writer.release()
+    with pytest.raises(ConfigError, match="has 4 frames and .* has 3: frames are paired by"):
+        pair_sources(tmp_path / "left.avi", tmp_path / "right.avi")

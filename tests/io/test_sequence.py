@@ -9,7 +9,7 @@ from tests.fakes import image_files as fake
 
 from thermoscope.core.errors import ConfigError, ReadError
 from thermoscope.io.read import RawLayout
-from thermoscope.io.sequence import open_sequence
+from thermoscope.io.sequence import files_of, open_sequence
 from thermoscope.io.write import write_image
 from thermoscope.sensor.planck import LinearScale
 from thermoscope.sensor.quality import Quality
@@ -246,3 +246,11 @@ def test_memory_does_not_grow_with_the_sequence(tmp_path, suffix):
         grown = resident_mb() - start
     assert index == frames - 1
     assert grown < 4  # 350 frames are 13 MB
+
+
+def test_a_name_that_is_too_long_is_a_read_error():
+    for long in ("y" * 300, f"{'y' * 300}*.png"):
+        with pytest.raises(ReadError):
+            files_of(long)
+        with pytest.raises(ReadError):
+            open_sequence(long)

@@ -92,3 +92,9 @@ def test_wrong_shapes_and_settings():
         network_input(np.full((28, 28), np.nan, np.float32), SPEC)
     with pytest.raises(ConfigError, match="'floor' or 'pad'"):
         network_input(ramp(), SPEC, fit="crop")
+
+
+def test_a_thermal_frame_has_no_colours():
+    counts = np.arange(1200, dtype=np.uint16).reshape(30, 40)
+    with pytest.raises(UnitError, match="no 8-bit picture.*--modality thermal"):
+        network_input(ThermalImage(counts=counts), SPEC, modality="rgb")

@@ -44,6 +44,19 @@ def test_an_offset_between_the_cameras_is_no_finding(pair: tuple) -> None:
     assert topics(pair[0], pair[1] + np.uint16(120)) == []
 
 
+@pytest.mark.parametrize("shape", [(7, 60), (60, 7), (1, 1)])
+def test_views_smaller_than_a_block_have_no_side(pair: tuple, shape: tuple[int, int]) -> None:
+    height, width = shape
+    left, right = (view[:height, :width] for view in pair)
+    assert matching_side(left, right, max_disparity_px=REACH) == 0
+    assert "swapped" not in topics(left, right)
+
+
+def test_contrast_far_from_0_is_seen(pair: tuple) -> None:
+    far = [view.astype(np.int64) + 10**12 for view in pair]
+    assert matching_side(*far, max_disparity_px=REACH) > 0.9
+
+
 def test_swapped_views(pair: tuple) -> None:
     left, right = pair
     found = check_pair(right, left, max_disparity_px=REACH)

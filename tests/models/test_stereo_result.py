@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thermoscope.core.errors import CalibrationError, ShapeError
+from thermoscope.core.errors import CalibrationError, ShapeError, UnitError
 from thermoscope.geometry.camera import Camera
 from thermoscope.models.stereo_result import (
     StereoCalibration,
@@ -39,11 +39,34 @@ def test_a_view_is_centred_and_its_gaps_are_told() -> None:
     assert known.tolist() == [[True, False, True, True]]
 
 
+def test_contrast_of_numbers_far_from_0_is_kept() -> None:
+    counts = np.array([[0, 3, 1, 9]], np.int64) + 10**12
+    assert centred_view(counts)[0].tolist() == [[-2.0, 1.0, -1.0, 7.0]]
+
+
+def test_a_marker_for_no_value_is_no_value_of_a_view() -> None:
+    with pytest.raises(UnitError, match=r"holds 3e\+38, which no camera gives"):
+        view_values(np.array([[1.0, -3e38, np.inf]], np.float32))
+
+
 def test_a_view_may_have_a_leading_axis_or_be_a_grey_picture() -> None:
     plane = np.arange(6, dtype=np.uint16).reshape(1, 2, 3)
     assert np.array_equal(view_values(plane), plane[0])
     grey = np.repeat(np.full((2, 3, 1), 7, np.uint8), 3, axis=2)
     assert view_values(grey).tolist() == [[7.0] * 3] * 2
+
+
+def test_depth_ends_at_ten_times_focal_length_and_baseline() -> None:
+    disparity = np.array([[2.0 + 1e-6, 2.09, 2.125, 3.0]], np.float32)
+    ones = np.ones_like(disparity)
+    found = in_metres(
+        StereoResult(disparity, ones, ones > 0),
+        StereoCalibration(Camera(100.0, 100.0, 1.5, 0.0, 4, 1), baseline_m=0.5, infinity_px=2.0),
+    )
+    assert found.depth is not None
+    assert found.points is not None
+    assert found.depth.tolist() == [[0.0, 0.0, 400.0, 50.0]]
+    assert found.points[0, :2].tolist() == [[0.0] * 3] * 2
 
 
 def test_metres_at_infinity_and_where_not_valid() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, print_json
-from thermoscope.cli.each_frame import check_new
+from thermoscope.cli.each_frame import check_new, input_files
 from thermoscope.core.files import atomic_write
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def main(words: Sequence[str]) -> int:
     names = ("rgb", "overlay", "swipe", "checkerboard")
     paths = {name: arguments.out / f"{stem}_{name}.png" for name in names}
     facts_path = arguments.out / f"{stem}_alignment.json"
-    check_new([*paths.values(), facts_path], set(), overwrite=arguments.overwrite)
+    inputs = input_files([arguments.rgb, arguments.thermal])
+    outputs = [*paths.values(), facts_path]
+    check_new(outputs, set(), overwrite=arguments.overwrite, inputs=inputs)
     found = align(rgb, thermal, bend=arguments.bend, least_confidence=arguments.least_confidence)
     warped = found.warp(rgb)
     write_picture(paths["rgb"], warped)

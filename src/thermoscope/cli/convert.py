@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 import tyro
 
 from thermoscope.cli.arguments import parse, warn
+from thermoscope.cli.each_frame import complaint, input_files
 from thermoscope.cli.inputs import ObjectParameters, linear_scale, size_from_text
 from thermoscope.cli.progress import Steps, progress_bar
 from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
+from thermoscope.core.files import answer
 from thermoscope.engine.convert import SUFFIXES, Converter, Target
 from thermoscope.engine.display_unit import DisplayUnit, from_displayed
 from thermoscope.engine.render import Isotherm, RenderStyle
@@ -88,6 +90,7 @@ def main(words: Sequence[str]) -> int:
     style = style_of(arguments, "C")  # wrong settings fail before the first frame
     linear_scale(arguments.kelvin_per_count, arguments.offset_k)
     converter = Converter(arguments.to, style)
+    inputs = input_files(arguments.paths[:-1])
     written: set[Path] = set()
     failed = 0
     with progress_bar("convert") as steps:
@@ -95,15 +98,14 @@ def main(words: Sequence[str]) -> int:
             if job.new_sequence:
                 converter = Converter(arguments.to, style)
             try:
-                _check_target(job, written, overwrite=arguments.overwrite)
+                _check_target(job, written, inputs, overwrite=arguments.overwrite)
                 image = _prepared(job.frame, arguments)
                 converter.style = style_of(arguments, _unit_of(image, arguments))
                 converter.write(image, job.path)
                 written.add(job.path)
             except ThermoscopeError as err:
                 failed += 1
-                named = Path(job.source).name in str(err)
-                warn(str(err) if named else f"{job.source}: {err}")
+                warn(complaint(err, job.frame, job.source))
             steps.done(job.path.name)
     print(f"{len(written)} converted, {failed} failed")
     return 2 if failed or not written else 0
@@ -121,7 +123,8 @@ def _jobs(arguments: Arguments, steps: Steps) -> Iterator[_Job]:
             with open_sequence(source, shape=shape, on_error="skip") as sequence:
                 count = sequence.frame_count
                 steps.expect(count)
-                into_folder = target.is_dir() or not target.suffix or len(inputs) + (count or 2) > 2
+                several = len(inputs) + (count or 2) > 2
+                into_folder = several or not target.suffix or answer(target.is_dir)
                 new, single = not (single and count == 1), count == 1
                 for image in sequence:
                     name = _stem(image, source) + suffix
@@ -181,7 +184,9 @@ def _unit_of(frame: ThermalImage, arguments: Arguments) -> DisplayUnit:
     return "C" if frame.radiometric else "counts" if frame.counts is not None else "agc"
 
 
-def _check_target(job: _Job, written: set[Path], *, overwrite: bool) -> None:
+def _check_target(
+    job: _Job, written: set[Path], inputs: frozenset[Path], *, overwrite: bool
+) -> None:
     if isinstance(job.frame, ThermoscopeError):
         return
     if job.path in written:
@@ -189,10 +194,9 @@ def _check_target(job: _Job, written: set[Path], *, overwrite: bool) -> None:
             f"{job.path} was written from another input just now: two inputs have one name. "
             "Convert them into folders of their own."
         )
-    source = job.frame.source.path
-    if source is not None and job.path.resolve() == source.resolve():
-        raise WriteError(f"{job.path} is the input itself. Choose another target.")
-    if job.path.exists() and not overwrite:
+    if job.path.resolve() in inputs:
+        raise WriteError(f"{job.path} is an input: it is kept. Choose another target.")
+    if answer(job.path.exists) and not overwrite:
         raise WriteError(f"{job.path} exists. Pass --overwrite to replace it.")
 
 

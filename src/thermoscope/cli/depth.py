@@ -12,11 +12,11 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, warn
-from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
+from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame, input_files
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.checks import check_positive
-from thermoscope.core.errors import ConfigError, ThermoscopeError, WriteError
-from thermoscope.core.files import atomic_write
+from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError, WriteError
+from thermoscope.core.files import atomic_write, check_folder
 
 if TYPE_CHECKING:
     from thermoscope.models.dense_heads import ThermalDepth
@@ -61,6 +61,7 @@ def main(words: Sequence[str]) -> int:
     arguments = parse(Arguments, words, verb="depth")
     if arguments.longest_px is not None:
         check_positive(arguments.longest_px, name="longest_px")
+    check_folder(arguments.out)  # before seconds of work
     from thermoscope.models.dense_heads import ThermalDepth
     from thermoscope.models.load import load_model
 
@@ -74,6 +75,7 @@ def main(words: Sequence[str]) -> int:
     unit = "m" if model.metric else "relative"
     listing = {"model": arguments.model, "unit": unit}
     before = _listed(arguments.out / LISTING, listing, overwrite=arguments.overwrite)
+    inputs = input_files(arguments.files)
     written: set[Path] = set()
     rows: list[dict[str, Any]] = []
     failed = 0
@@ -81,7 +83,7 @@ def main(words: Sequence[str]) -> int:
         with progress_bar("depth") as steps:
             for job in each_frame(arguments.files, size=arguments.size, steps=steps):
                 try:
-                    rows.append(_measure(job, model, arguments, written))
+                    rows.append(_measure(job, model, arguments, written, inputs))
                 except ThermoscopeError as err:
                     failed += 1
                     warn(job.complaint(err))
@@ -101,6 +103,7 @@ def _listed(path: Path, listing: dict[str, str], *, overwrite: bool) -> list[dic
     """Frames of an earlier call that the folder still holds.
 
     Raises:
+        ReadError: The listing cannot be read.
         WriteError: They are of another model or unit.
     """
     try:
@@ -108,7 +111,9 @@ def _listed(path: Path, listing: dict[str, str], *, overwrite: bool) -> list[dic
         frames = [row for row in found["frames"] if (path.parent / row["file"]).is_file()]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, KeyError):
+    except OSError as err:
+        raise ReadError(f"cannot read {path}: {err.strerror}. Choose another folder.") from err
+    except (ValueError, TypeError, KeyError):
         found, frames = {}, []
     if any(found.get(key) != value for key, value in listing.items()):
         if overwrite:
@@ -121,7 +126,11 @@ def _listed(path: Path, listing: dict[str, str], *, overwrite: bool) -> list[dic
 
 
 def _measure(
-    job: NamedFrame, model: ThermalDepth, arguments: Arguments, written: set[Path]
+    job: NamedFrame,
+    model: ThermalDepth,
+    arguments: Arguments,
+    written: set[Path],
+    inputs: frozenset[Path],
 ) -> dict[str, Any]:
     from thermoscope.engine.convert import write_picture
     from thermoscope.engine.dense_pictures import depth_picture
@@ -129,7 +138,7 @@ def _measure(
     image = job.image()
     numbers, picture = (arguments.out / f"{job.stem}{suffix}" for suffix in (".npy", ".png"))
     paths = [numbers] if arguments.plain else [numbers, picture]
-    check_new(paths, written, overwrite=arguments.overwrite, inputs=[image])
+    check_new(paths, written, overwrite=arguments.overwrite, inputs=inputs)
     found = model.predict(image, longest_px=arguments.longest_px)
     with atomic_write(numbers) as stream:
         np.save(stream, found.depth, allow_pickle=False)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from thermoscope.cli.inputs import size_from_text
 from thermoscope.cli.progress import Steps
 from thermoscope.core.errors import ThermoscopeError, WriteError
-from thermoscope.io.sequence import open_sequence
+from thermoscope.core.files import answer
+from thermoscope.io.sequence import files_of, open_sequence
 from thermoscope.io.thermal_image import ThermalImage
 
-__all__ = ["NamedFrame", "check_new", "each_frame"]
+__all__ = ["NamedFrame", "check_new", "complaint", "each_frame", "input_files"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,21 @@ class NamedFrame:
 
     def complaint(self, err: ThermoscopeError) -> str:
         """The text of `err`, which names the file."""
-        return str(err) if Path(self.source).name in str(err) else f"{self.source}: {err}"
+        return complaint(err, self.frame, self.source)
+
+
+def complaint(err: ThermoscopeError, frame: ThermalImage | ThermoscopeError, source: str) -> str:
+    """The text of `err`, which names the file: a folder's own file, not the folder.
+
+    Args:
+        err: What went wrong; one that carries a path names it already.
+        frame: What it is of, or why there is none.
+        source: What the user typed.
+    """
+    if getattr(err, "path", None) is not None:
+        return str(err)
+    path = None if isinstance(frame, ThermoscopeError) else frame.source.path
+    return f"{path or source}: {err}"
 
 
 def each_frame(inputs: Sequence[str], *, size: str | None, steps: Steps) -> Iterator[NamedFrame]:
@@ -72,32 +87,46 @@ def _stem(image: ThermalImage, source: str) -> str:
     return f"{origin.stem}_{image.source.frame_index:06d}"
 
 
+def input_files(sources: Iterable[str | Path]) -> frozenset[Path]:
+    """The files of all inputs, resolved: none of them may be written over.
+
+    Args:
+        sources: Files, folders, globs; those that cannot be listed count as they are.
+    """
+    found: set[Path] = set()
+    for source in sources:
+        try:
+            found.update(path.resolve() for path in files_of(source))
+        except ThermoscopeError:  # told where it is opened
+            continue
+    return frozenset(found)
+
+
 def check_new(
     paths: Sequence[Path],
     written: set[Path],
     *,
     overwrite: bool,
-    inputs: Sequence[ThermalImage | None] = (),
+    inputs: Collection[Path],
 ) -> None:
     """Nothing that is to be written was written just now, or is there unless it may be replaced.
 
     Args:
         paths: To be written.
         written: So far.
-        overwrite: Whether files may be replaced; those that `inputs` come from never may.
-        inputs: What the answer is of.
+        overwrite: Whether files may be replaced; those of `inputs` never may.
+        inputs: From `input_files`: all that the call reads, not only what this answer is of.
 
     Raises:
         WriteError: A file that must not be replaced.
     """
-    sources = {i.source.path.resolve() for i in inputs if i is not None and i.source.path}
     for path in paths:
-        if path.resolve() in sources:
-            raise WriteError(f"{path} is the input itself. Choose another folder to write into.")
+        if path.resolve() in inputs:
+            raise WriteError(f"{path} is an input: it is kept. Choose another place to write to.")
         if path in written:
             raise WriteError(
                 f"{path} was written from another input just now: two inputs have one name. "
                 "Give them folders of their own."
             )
-        if path.exists() and not overwrite:
+        if answer(path.exists) and not overwrite:
             raise WriteError(f"{path} exists. Pass --overwrite to replace it.")

@@ -11,9 +11,10 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, warn
-from thermoscope.cli.each_frame import check_new, each_frame
+from thermoscope.cli.each_frame import check_new, each_frame, input_files
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.errors import ConfigError, ThermoscopeError
+from thermoscope.core.files import check_folder
 
 __all__ = ["Arguments", "main"]
 
@@ -60,7 +61,11 @@ def main(words: Sequence[str]) -> int:
     arguments = parse(Arguments, words, verb="features")
     if arguments.out.suffix not in SUFFIXES:
         raise ConfigError(f"--out must end in {' or '.join(SUFFIXES)}, got {arguments.out.name!r}.")
-    check_new([arguments.out], set(), overwrite=arguments.overwrite)
+    inputs = input_files(arguments.files)
+    check_new([arguments.out], set(), overwrite=arguments.overwrite, inputs=inputs)
+    for folder in (arguments.out.parent, arguments.pictures):
+        if folder is not None:
+            check_folder(folder)  # before seconds of work
     from thermoscope.engine.features import FeatureReader, write_features
     from thermoscope.models.load import load_model
 
@@ -69,10 +74,15 @@ def main(words: Sequence[str]) -> int:
         network, modality=arguments.modality, pooling=arguments.pooling, side_px=arguments.side_px
     )
     names, descriptors, grids = [], [], []
+    drawn: set[Path] = set()
     failed = 0
     with progress_bar("features") as steps:
         for job in each_frame(arguments.files, size=arguments.size, steps=steps):
             try:
+                if arguments.pictures is not None:
+                    picture = arguments.pictures / f"{job.stem}.png"
+                    check_new([picture], drawn, overwrite=arguments.overwrite, inputs=inputs)
+                    drawn.add(picture)
                 descriptor, grid = reader.read(job.image())
             except ThermoscopeError as err:
                 failed += 1

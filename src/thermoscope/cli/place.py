@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,9 +15,10 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, print_json, print_table, warn
-from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
+from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame, input_files
 from thermoscope.cli.progress import Steps, progress_bar
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError, UnknownNameError
+from thermoscope.core.files import answer, check_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +61,8 @@ class IndexArguments:
     """CSV with the columns name, x_m, y_m and perhaps z_m; name is a file name, with or without
     suffix."""
     extend: bool = False
-    """Add to an index that exists; pictures that are in it are skipped."""
+    """Add to an index that exists; pictures that are in it are skipped, but get their position
+    from --positions if they have none."""
     model: str = "anythermal_small.place"
     """Name of the weights."""
     pooling: Literal["cls", "mean", "cls_mean", "gem"] = "cls"
@@ -125,11 +128,18 @@ def main(words: Sequence[str]) -> int:
 def _index(arguments: IndexArguments) -> int:
     from thermoscope.engine.place_index import PlaceIndex
 
-    exists = arguments.out.exists()
+    exists = answer(arguments.out.exists)
+    if answer(arguments.out.is_dir):
+        raise ConfigError(f"{arguments.out} is a folder. Give a file: {arguments.out / 'map.npz'}.")
+    check_folder(arguments.out.parent)  # before minutes of work
     if arguments.extend and arguments.overwrite:
         raise ConfigError("--extend keeps what is there, --overwrite does not: give one of them.")
     if exists and not (arguments.extend or arguments.overwrite):
         raise ConfigError(f"{arguments.out} exists. Pass --extend to add to it, or --overwrite.")
+    tables = [] if arguments.positions is None else [arguments.positions]
+    inputs = input_files([*arguments.files, *tables])
+    if arguments.out.resolve() in inputs:
+        raise ConfigError(f"{arguments.out} is an input: it is kept. Choose another --out.")
     positions = _positions(arguments.positions) if arguments.positions else {}
     name = _model_name(arguments.model, arguments.pooling, arguments.weights)
     model = _model(name, arguments.weights)
@@ -157,8 +167,9 @@ def _index(arguments: IndexArguments) -> int:
     unused = len(positions) - told.positions
     if unused > 0 and not arguments.extend:
         warn(f"{unused} of {len(positions)} positions are of pictures that are not in the index.")
+    located = f" ({told.located} of them got their position)" if told.located else ""
     print(
-        f"{told.added} pictures added, {told.skipped} were there, {told.failed} failed; "
+        f"{told.added} pictures added, {told.skipped} were there{located}, {told.failed} failed; "
         f"{len(index)} places in {arguments.out}"
     )
     return 2 if told.failed else 0
@@ -170,6 +181,7 @@ class _Told:
     skipped: int = 0
     failed: int = 0
     positions: int = 0
+    located: int = 0
 
 
 def _fill(
@@ -179,17 +191,23 @@ def _fill(
     positions: dict[str, tuple[float, float, float]],
 ) -> _Told:
     told = _Told()
+    found: dict[str, tuple[float, float, float]] = {}  # of pictures that were there
     with progress_bar("index") as steps:
         for batch in _batches(arguments.files, arguments.size, steps):
             new = _new_ones(batch, index)
             described, kept = _describe(model, new, arguments.modality)
             told.skipped += len(batch) - len(new)
+            if arguments.extend and positions:
+                readable = [job for job in batch if not isinstance(job.frame, ThermoscopeError)]
+                there = [job for job in readable if _place_name(job) in index]
+                found |= {_place_name(job): _where(job, positions, told) for job in there}
             told.failed += len(new) - len(kept)
             told.added += len(kept)
             if kept:
                 names = [_place_name(job) for job in kept]
                 where = [_where(job, positions, told) for job in kept]
                 index.add(described, names, paths=names, positions_m=where)
+    told.located = index.locate({n: xyz for n, xyz in found.items() if xyz is not UNKNOWN})
     return told
 
 
@@ -219,12 +237,12 @@ def _where(
 
 
 def _positions(path: Path) -> dict[str, tuple[float, float, float]]:
-    """File name or stem to x, y, z in metres."""
+    """File name or stem to x, y, z in metres; without z it is 0."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))
         found = {
-            row["name"]: (float(row["x_m"]), float(row["y_m"]), float(row.get("z_m") or 0))
+            row["name"]: (float(row["x_m"]), float(row["y_m"]), _height(row.get("z_m")))
             for row in rows
         }
     except OSError as err:
@@ -235,7 +253,20 @@ def _positions(path: Path) -> dict[str, tuple[float, float, float]]:
             f"{err!r}.",
             path=path,
         ) from err
+    for name, position in found.items():
+        if not np.isfinite(position).all():
+            raise ReadError(
+                f"{path}: the position of {name!r} is {position}. Give metres, or leave the row "
+                "out where it is not known.",
+                path=path,
+            )
     return found
+
+
+def _height(text: str | None) -> float:
+    """Height in metres; 0 where the cell is empty, absent or nan."""
+    z = float(text or 0)
+    return 0.0 if math.isnan(z) else z
 
 
 # -- query ----------------------------------------------------------------------------------------
@@ -244,9 +275,21 @@ def _positions(path: Path) -> dict[str, tuple[float, float, float]]:
 def _query(arguments: QueryArguments) -> int:
     from thermoscope.engine.place_index import PlaceIndex
 
+    for flag, number in (("--k", arguments.k), ("--sequence", arguments.sequence)):
+        if number < 1:
+            raise ConfigError(f"{flag} must be at least 1, got {number}.")
     if arguments.picture is not None:
-        check_new([arguments.picture], set(), overwrite=arguments.overwrite)
+        if arguments.picture.suffix.lower() != ".png":
+            raise ConfigError(f"--picture must end in .png, got {arguments.picture.name!r}.")
+        check_folder(arguments.picture.parent)
+        inputs = input_files([arguments.index, *arguments.files])
+        check_new([arguments.picture], set(), overwrite=arguments.overwrite, inputs=inputs)
     index = PlaceIndex.load(arguments.index, backend=arguments.backend)
+    if not index.model:
+        raise ConfigError(
+            f"the index {arguments.index} does not name its model. Make it with PlaceIndex(..., "
+            "model=NAME), or with thermoscope place index."
+        )
     model = _model(index.model, arguments.weights)
     index.check_model(model.identity)
     names: list[str] = []

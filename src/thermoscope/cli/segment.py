@@ -12,11 +12,17 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, print_json, warn
-from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame
+from thermoscope.cli.each_frame import NamedFrame, check_new, each_frame, input_files
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.checks import check_positive
-from thermoscope.core.errors import ConfigError, ShapeError, ThermoscopeError, WriteError
-from thermoscope.core.files import atomic_write
+from thermoscope.core.errors import (
+    ConfigError,
+    ReadError,
+    ShapeError,
+    ThermoscopeError,
+    WriteError,
+)
+from thermoscope.core.files import atomic_write, check_folder
 
 if TYPE_CHECKING:
     from thermoscope.cli.each_pair import NamedPair
@@ -83,10 +89,13 @@ def main(words: Sequence[str]) -> int:
         raise ConfigError(
             "give thermal files, or --rgb and --thermal (either may be left out), not both."
         )
+    check_folder(arguments.out)  # before seconds of work
     segmenter = _segmenter(arguments)
     _check_classes(arguments, segmenter)
     from thermoscope.engine.segment_report import write_classes
 
+    views = [view for view in (arguments.rgb, arguments.thermal) if view is not None]
+    inputs = input_files([*arguments.files, *views])
     written: set[Path] = set()
     summary: list[dict[str, Any]] = []
     failed = 0
@@ -102,7 +111,7 @@ def main(words: Sequence[str]) -> int:
         for job in jobs:
             work = _pair if arguments.pairs else _frame
             try:
-                summary.append(work(job, segmenter, arguments, written))
+                summary.append(work(job, segmenter, arguments, written, inputs))
                 if len(summary) == 1:  # now, so that labels have names even if somebody stops it
                     write_classes(arguments.out / CLASSES, segmenter.classes)
             except ThermoscopeError as err:
@@ -120,14 +129,17 @@ def _check_classes(arguments: Arguments, segmenter: Segmenter) -> None:
     """Label files that are there keep the names of their ids.
 
     Raises:
-        WriteError: ``classes.json`` in the folder has other names.
+        ReadError: ``classes.json`` in the folder cannot be read.
+        WriteError: It has other names.
     """
     path = arguments.out / CLASSES
     if arguments.overwrite or not path.is_file():
         return
     try:
         names = [row["name"] for row in json.loads(path.read_text("utf-8"))]
-    except (OSError, ValueError, TypeError, KeyError):
+    except OSError as err:
+        raise ReadError(f"cannot read {path}: {err.strerror}. Choose another folder.") from err
+    except (ValueError, TypeError, KeyError):
         names = []
     if names != list(segmenter.classes):
         raise WriteError(
@@ -139,7 +151,7 @@ def _check_classes(arguments: Arguments, segmenter: Segmenter) -> None:
 def _complaint(job: NamedFrame | NamedPair, err: ThermoscopeError) -> str:
     if isinstance(job, NamedFrame):
         return job.complaint(err)
-    return str(err) if job.stem in str(err) else f"{job.stem}: {err}"
+    return str(err) if getattr(err, "path", None) is not None else f"{job.stem}: {err}"
 
 
 def _segmenter(arguments: Arguments) -> Segmenter:
@@ -173,7 +185,11 @@ def _segmenter(arguments: Arguments) -> Segmenter:
 
 
 def _frame(
-    job: NamedFrame, segmenter: Segmenter, arguments: Arguments, written: set[Path]
+    job: NamedFrame,
+    segmenter: Segmenter,
+    arguments: Arguments,
+    written: set[Path],
+    inputs: frozenset[Path],
 ) -> dict[str, Any]:
     from thermoscope.engine.convert import write_picture
     from thermoscope.engine.dense_pictures import class_overlay
@@ -184,7 +200,7 @@ def _frame(
     index_map = arguments.out / f"{job.stem}.labels.png"
     picture = arguments.out / f"{job.stem}.png"
     paths = [index_map] if arguments.plain else [index_map, picture]
-    check_new(paths, written, overwrite=arguments.overwrite, inputs=[image])
+    check_new(paths, written, overwrite=arguments.overwrite, inputs=inputs)
     labels = segmenter.labels(Pair(None, image))
     write_index_map(index_map, labels, segmenter.classes)
     if not arguments.plain:
@@ -195,7 +211,11 @@ def _frame(
 
 
 def _pair(
-    job: NamedPair, segmenter: Segmenter, arguments: Arguments, written: set[Path]
+    job: NamedPair,
+    segmenter: Segmenter,
+    arguments: Arguments,
+    written: set[Path],
+    inputs: frozenset[Path],
 ) -> dict[str, Any]:
     from thermoscope.cli.each_pair import colour_planes
     from thermoscope.engine.convert import write_picture
@@ -208,14 +228,13 @@ def _pair(
         raise job.error
     kinds = ["labels.png", "segments.json"] + ([] if arguments.plain else ["overlay.png"])
     paths = {kind: arguments.out / f"{job.stem}_{kind}" for kind in kinds}
-    views = [job.rgb, job.thermal]
-    check_new(list(paths.values()), written, overwrite=arguments.overwrite, inputs=views)
+    check_new(list(paths.values()), written, overwrite=arguments.overwrite, inputs=inputs)
     rgb = None if job.rgb is None else colour_planes(job.rgb)
     labels = segmenter.labels(Pair(rgb, job.thermal))
     kelvin = None if job.thermal is None else _kelvin(job.thermal)
     shares = class_shares(labels, segmenter.classes, kelvin=kelvin)
-    inputs = [name for name in ("rgb", "thermal") if getattr(job, name) is not None]
-    told = {"inputs": inputs, "classes": [share.to_dict() for share in shares]}
+    given = [name for name in ("rgb", "thermal") if getattr(job, name) is not None]
+    told = {"inputs": given, "classes": [share.to_dict() for share in shares]}
     document = coco_document(
         labels, segmenter.classes, file_name=f"{job.stem}_labels.png", kelvin=kelvin, info=told
     )
@@ -223,7 +242,7 @@ def _pair(
     with atomic_write(paths["segments.json"]) as stream:
         stream.write((json.dumps(document) + "\n").encode())
     if not arguments.plain:
-        frames = [_shown(getattr(job, name), colour=name == "rgb") for name in inputs]
+        frames = [_shown(getattr(job, name), colour=name == "rgb") for name in given]
         fitted = [_fitted(frame, labels.shape) for frame in frames]
         write_picture(paths["overlay.png"], class_overlay(fitted, labels, segmenter.classes))
     written.update(paths.values())

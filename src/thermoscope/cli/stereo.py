@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +12,15 @@ import numpy as np
 import tyro
 
 from thermoscope.cli.arguments import parse, print_json, warn
-from thermoscope.cli.each_frame import check_new
+from thermoscope.cli.each_frame import check_new, input_files
 from thermoscope.cli.inputs import size_from_text
 from thermoscope.cli.progress import progress_bar
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError
-from thermoscope.core.files import atomic_write
+from thermoscope.core.files import atomic_write, check_folder
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from thermoscope.engine.stereo_batch import BatchSummary, MatchedPair, SkippedPair
     from thermoscope.io.sequence import ImageSequence
     from thermoscope.models.stereo_result import StereoCalibration
@@ -34,8 +37,9 @@ class Arguments:
 
     Into the folder go, for each pair, STEM_disparity.npy (float32 px, dense, at the resolution of
     the images), STEM_confidence.npy (0 to 1), STEM_disparity.png; with --focal-px and --baseline-m
-    also STEM_depth.npy (metres, 0 = unknown) and STEM_points.ply. Bad pairs are reported and
-    skipped: black, saturated, frozen by the shutter, NaN, of another size.
+    also STEM_depth.npy (metres, 0 = unknown) and STEM_points.ply; with --left-right-check also
+    STEM_valid.npy. Bad pairs are reported and skipped: black, saturated, frozen by the shutter,
+    NaN, of another size.
     """
 
     left: Annotated[str, tyro.conf.Positional]
@@ -61,7 +65,8 @@ class Arguments:
     infinity_px: float = 0.0
     """Disparity of an infinitely far point in px."""
     left_right_check: bool = False
-    """Also match the right view; where both disagree is not valid. Twice the time."""
+    """Also match the right view; where both disagree is not valid, see STEM_valid.npy (bool).
+    Twice the time."""
     refine: bool = True
     """Move answers by fractions of a pixel to where the views agree; --no-refine leaves it out."""
     second_opinion: bool = False
@@ -79,7 +84,7 @@ class Arguments:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the verb; 2 if nothing was matched or written, or a result could not be written."""
+    """Run the verb; 2 if nothing was matched, or something could not be read or written."""
     arguments = parse(Arguments, words, verb="stereo")
     from thermoscope.engine.stereo_batch import (
         BatchSummary,
@@ -89,18 +94,19 @@ def main(words: Sequence[str]) -> int:
     )
 
     _check(arguments)
+    check_folder(arguments.out)  # before seconds of work
     same_source(arguments.left, arguments.right)
     model = _model(arguments)
     left, right = pair_sources(
         arguments.left, arguments.right, shape=size_from_text(arguments.size)
     )
-    run = _Run(arguments, BatchSummary())
+    run = _Run(arguments, BatchSummary(), input_files([arguments.left, arguments.right]))
     with left, right, progress_bar("stereo") as steps:
         width, height = _first_size(left)
         calibration = _calibration(arguments, width, height)
         model = _compiled(model, arguments, width, height)
-        count = left.frame_count
-        steps.expect(count * arguments.loops if count is not None else None)
+        count = len(left)
+        steps.expect(count * arguments.loops)
         for done in match_pairs(
             model,
             left,
@@ -109,10 +115,10 @@ def main(words: Sequence[str]) -> int:
             check_left_right=arguments.left_right_check,
             loops=arguments.loops,
         ):
-            run.take(done, first_pass=count is None or run.seen < count)
+            run.take(done, first_pass=run.seen < count)
             steps.done(f"{run.summary.fps:.0f} fps" if run.summary.matched else "")
     run.report()
-    return 2 if run.failed or not run.summary.matched else 0
+    return 2 if run.failed or run.unreadable or not run.summary.matched else 0
 
 
 @dataclass
@@ -121,10 +127,12 @@ class _Run:
 
     arguments: Arguments
     summary: BatchSummary
+    inputs: frozenset[Path]
     skipped: list[dict[str, str]] = field(default_factory=list)
     warned: set[str] = field(default_factory=set)
     written: set[Path] = field(default_factory=set)
     failed: int = 0
+    unreadable: int = 0
 
     @property
     def seen(self) -> int:
@@ -139,6 +147,7 @@ class _Run:
         if not first_pass:
             return
         if isinstance(done, SkippedPair):
+            self.unreadable += done.unreadable
             self.skipped.append({"pair": done.name, "reason": done.reason})
             warn(f"{done.name} skipped: {done.reason}")
             return
@@ -147,7 +156,7 @@ class _Run:
                 self.warned.add(finding.topic)
                 warn(f"{done.stem}: {finding.text}")
         try:
-            _write(done, self.arguments, self.written)
+            _write(done, self.arguments, self.written, self.inputs)
         except ThermoscopeError as err:
             self.failed += 1
             warn(str(err))
@@ -165,6 +174,7 @@ class _Run:
                     "matched": summary.matched,
                     "skipped_count": summary.skipped,
                     "skipped": self.skipped,
+                    "unreadable": self.unreadable,
                     "not_written": self.failed,
                     "warnings": sorted(self.warned),
                     "median_ms": ms,
@@ -207,6 +217,8 @@ def _model(arguments: Arguments) -> ThermoStereoRT:
     from thermoscope.models.load import load_model
     from thermoscope.models.thermostereort import ThermoStereoRT
 
+    if arguments.weights is not None and not arguments.weights.is_dir():
+        raise ConfigError(f"--weights {arguments.weights}: there is no such folder.")
     known = list_weights(arguments.weights)
     name = arguments.model
     if name not in known and name.startswith(FAMILY):
@@ -255,19 +267,31 @@ def _calibration(arguments: Arguments, width: int, height: int) -> StereoCalibra
     cx = arguments.cx if arguments.cx is not None else (width - 1) / 2
     cy = arguments.cy if arguments.cy is not None else (height - 1) / 2
     camera = Camera(arguments.focal_px, arguments.focal_px, cx, cy, width, height)
-    return StereoCalibration(camera, check_baseline(arguments.baseline_m), arguments.infinity_px)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        baseline_m = check_baseline(arguments.baseline_m)
+    for warning in told:
+        warn(str(warning.message))
+    return StereoCalibration(camera, baseline_m, arguments.infinity_px)
 
 
-def _write(pair: MatchedPair, arguments: Arguments, written: set[Path]) -> None:
+def _write(
+    pair: MatchedPair, arguments: Arguments, written: set[Path], inputs: frozenset[Path]
+) -> None:
     result = pair.result
-    planes = {"disparity": result.disparity, "confidence": result.confidence}
+    planes: dict[str, NDArray[Any]] = {
+        "disparity": result.disparity,
+        "confidence": result.confidence,
+    }
     if result.depth is not None:
         planes["depth"] = result.depth
+    if arguments.left_right_check:
+        planes["valid"] = result.valid
     numbers = {arguments.out / f"{pair.stem}_{name}.npy": plane for name, plane in planes.items()}
     picture = arguments.out / f"{pair.stem}_disparity.png"
     cloud = arguments.out / f"{pair.stem}_points.ply"
     extra = [] if arguments.plain else [picture, *([cloud] if result.points is not None else [])]
-    check_new([*numbers, *extra], written, overwrite=arguments.overwrite)
+    check_new([*numbers, *extra], written, overwrite=arguments.overwrite, inputs=inputs)
     for path, plane in numbers.items():
         with atomic_write(path) as stream:
             np.save(stream, plane, allow_pickle=False)

@@ -16,7 +16,7 @@ from typing import IO
 
 from thermoscope.core.errors import WriteError
 
-__all__ = ["atomic_write", "check_folder", "data_folder", "make_folder", "sha256_of"]
+__all__ = ["answer", "atomic_write", "check_folder", "data_folder", "make_folder", "sha256_of"]
 
 
 @contextmanager
@@ -68,6 +68,19 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
             temporary.unlink()
 
 
+def answer(question: Callable[[], bool]) -> bool:
+    """What `question` says; no, where the system refuses a name as such: it is too long.
+
+    Example:
+        >>> answer(Path("x" * 5000).is_dir)
+        False
+    """
+    try:
+        return question()
+    except OSError:
+        return False
+
+
 def make_folder(path: str | Path) -> Path:
     """The folder, made with its parents if absent.
 
@@ -91,7 +104,7 @@ def check_folder(path: str | Path) -> None:
         WriteError: A file has its name or that of a parent, or there is no permission.
     """
     folder = Path(path)
-    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if answer(p.exists))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         reason = "nothing may be written there" if there.is_dir() else "that is a file"
         raise WriteError(f"{folder} cannot be written into: {there}: {reason}. Choose another one.")

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from thermoscope.core.errors import ConfigError, ReadError, WriteError
-from thermoscope.core.files import atomic_write
+from thermoscope.core.files import answer, atomic_write, check_folder
 from thermoscope.engine.export_check import (
     Difference,
     operator_counts,
@@ -178,9 +178,12 @@ def _targets(
         )
     if not tolerance > 0:
         raise ConfigError(f"tolerance must be positive, got {tolerance:g}.")
+    check_folder(path.parent)
     files = (path,) if to == "onnx" else (path.with_suffix(".bin"), path)
     for file in files:
-        if file.exists() and not overwrite:
+        if answer(file.is_dir):
+            raise WriteError(f"{file} is a folder. Give a file in it.")
+        if answer(file.exists) and not overwrite:
             raise WriteError(f"{file} exists. Pass --overwrite to replace it.")
     return files
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thermoscope.core.checks import check_positive, check_shape
 from thermoscope.core.errors import ConfigError, ReadError, ShapeError, UnitError
-from thermoscope.core.files import atomic_write
+from thermoscope.core.files import answer, atomic_write
 from thermoscope.engine.place_search import (
     Backend,
     ExactSearch,
@@ -166,6 +166,15 @@ class PlaceIndex:
         self.paths += files
         self._known |= new
 
+    def locate(self, positions_m: Mapping[str, tuple[float, float, float]]) -> int:
+        """Give places whose position is not known the one under their name; how many got one."""
+        table, located = self.positions_m, 0
+        for row, name in enumerate(self.names):
+            if name in positions_m and np.isnan(table[row, 0]):
+                table[row] = positions_m[name]
+                located += 1
+        return located
+
     def _unit_rows(self, descriptors: ArrayLike, name: str) -> Rows:
         rows = np.array(descriptors, dtype=np.float32, order="C")  # a copy: the index keeps it
         check_shape(rows, f"N {self.dims}", name=name)
@@ -264,7 +273,7 @@ class PlaceIndex:
             path=self.paths[row],
             similarity=min(1.0, cosine),
             distance=float(np.sqrt(max(0.0, 2 - 2 * cosine))),
-            position_m=None if np.isnan(x) else (x, y, z),
+            position_m=(x, y, z) if np.isfinite((x, y, z)).all() else None,
             row=row,
         )
 
@@ -350,9 +359,15 @@ def _first_twice(names: Sequence[str]) -> str:
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Description and arrays of an index file, checked against each other."""
-    if not file.is_file():
+    if not answer(file.is_file):
         raise ReadError(
             f"no index at {file}. Make one: thermoscope place index FOLDER --out {file.name}.",
+            path=file,
+        )
+    if not zipfile.is_zipfile(file):
+        raise ReadError(
+            f"{file} is not a place index, or a damaged one. Give the file that thermoscope place "
+            "index has written.",
             path=file,
         )
     try:
@@ -367,7 +382,9 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         fits = fits and {"model", "identity", "modality"} <= set(about)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as err:
         raise ReadError(
-            f"{file} is not a place index, or a damaged one: {err}.", path=file
+            f"{file} is not a place index, or a damaged one. Make it again: thermoscope place "
+            "index.",
+            path=file,
         ) from err
     if not fits:
         raise ReadError(

@@ -63,11 +63,13 @@ class SkippedPair:
         index: Its place in the sequence, from 0.
         name: Of the left frame, or of the source where it could not be read.
         reason: Why.
+        unreadable: Whether a file could not be read; else what is in it is no good.
     """
 
     index: int
     name: str
     reason: str
+    unreadable: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ class PairGuard:
             problem = _problem(view)
             if problem:
                 return f"{name} {problem}"
+        if np.array_equal(left, right):
+            return "left and right are the same picture: name the other camera's file"
         frozen = [
             name
             for name, view in (("left", left), ("right", right))
@@ -179,7 +183,7 @@ def _problem(view: NDArray[Any]) -> str | None:
 def pair_sources(
     left: str | Path, right: str | Path, *, shape: tuple[int, int] | None = None
 ) -> tuple[ImageSequence, ImageSequence]:
-    """Both views' frames; where both numbers are known they must agree.
+    """Both views' frames, as many left as right; those of a video are counted.
 
     Files of two folders or globs are paired by stem where stems agree, else by their place.
 
@@ -189,7 +193,8 @@ def pair_sources(
         shape: (H, W) of headerless raw frames.
 
     Raises:
-        ReadError: Nothing there, or files of which only some have a partner of the same stem.
+        ReadError: Nothing there, files of which only some have a partner of the same stem, or a
+            video that cannot be gone through.
         ConfigError: Another number of frames left and right.
     """
     views: tuple[Any, Any] = left, right
@@ -197,14 +202,17 @@ def pair_sources(
     if len(files[0]) > 1 and len(files[0]) == len(files[1]):
         views = matched(*files, names=(str(left), str(right)))
     first, second = (open_sequence(source, shape=shape) for source in views)
-    counts = (first.frame_count, second.frame_count)
-    if None not in counts and counts[0] != counts[1]:
+    try:
+        counts = (len(first), len(second))
+        if counts[0] != counts[1]:
+            raise ConfigError(
+                f"{left} has {counts[0]} frames and {right} has {counts[1]}: frames are paired by "
+                "their place. Remove those without a partner."
+            )
+    except ThermoscopeError:
         first.close()
         second.close()
-        raise ConfigError(
-            f"{left} has {counts[0]} frames and {right} has {counts[1]}: frames are paired by "
-            "their place. Remove those without a partner."
-        )
+        raise
     return first, second
 
 
@@ -234,7 +242,7 @@ def match_pairs(
         station = _Station(matcher, calibration, check_left_right, PairGuard())
         for index, frames in _frames(left, right):
             if isinstance(frames, ThermoscopeError):
-                yield SkippedPair(index, f"pair {index}", str(frames))
+                yield SkippedPair(index, f"pair {index}", str(frames), unreadable=True)
                 continue
             thorough = check_every > 0 and turn == 0 and index % check_every == 0
             yield station.match(index, *frames, thorough=thorough)
@@ -268,7 +276,8 @@ class _Station:
         name = _stem(left, index)
         try:
             views = view_values(left), view_values(right)
-            if (reason := self.guard.reason(*views)) is not None:
+            reason = self.guard.reason(*views) or self._other_size(views[0])
+            if reason is not None:
                 return SkippedPair(index, name, reason)
             findings = _checks(self.matcher, *views) if thorough else []
             start = time.perf_counter()
@@ -280,6 +289,18 @@ class _Station:
             return SkippedPair(index, name, str(err))
         findings += _range_check(self.matcher, result)
         return MatchedPair(index, name, left, result, seconds, findings)
+
+    def _other_size(self, view: NDArray[Any]) -> str | None:
+        """Why the calibration does not fit this pair, None if it does or there is none."""
+        if self.calibration is None:
+            return None
+        camera = self.calibration.camera
+        if view.shape == (camera.height, camera.width):
+            return None
+        return (
+            f"the pair is {view.shape[1]}x{view.shape[0]} px, and the calibration is for "
+            f"{camera.width}x{camera.height}, the size of the first pair"
+        )
 
 
 def _checks(matcher: PairMatcher, left: NDArray[Any], right: NDArray[Any]) -> list[PairFinding]:
@@ -313,5 +334,5 @@ def same_source(left: str | Path, right: str | Path) -> None:
     Raises:
         ReadError: They are.
     """
-    if Path(left) == Path(right):
+    if Path(left).resolve() == Path(right).resolve():
         raise ReadError(f"{left} is given as left and as right view. Name the other camera's file.")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from thermoscope.core.errors import MissingDependencyError, ReadError, ThermoscopeError
+from thermoscope.core.files import answer
 from thermoscope.io.findings import Finding, by_gravity, findings_of
 from thermoscope.io.raw import RAW_SUFFIXES, fitting_sizes
 from thermoscope.io.request import RawLayout
@@ -134,9 +135,9 @@ def _unreadable(path: Path, error: ThermoscopeError) -> Diagnosis:
     commands = []
     if isinstance(error, MissingDependencyError):
         commands.append(f"pip install 'thermoscope[{error.extra}]'")
-    elif path.is_dir():
+    elif answer(path.is_dir):
         commands += [f"thermoscope doctor {_quoted(p)}" for p in _folders_with_images(path)]
-    elif path.suffix.lower() in RAW_SUFFIXES:
+    elif path.suffix.lower() in RAW_SUFFIXES and answer(path.is_file):
         commands += [
             f"thermoscope info {_quoted(path)} --size {width}x{height}"
             for width, height, header, _ in fitting_sizes(path.stat().st_size)

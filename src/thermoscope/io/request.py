@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from thermoscope.core.errors import ConfigError, ImageTooLargeError, ReadError, ShapeError
+from thermoscope.core.files import answer
 from thermoscope.io.file_bytes import FileBytes
 from thermoscope.sensor.planck import LinearScale
 
@@ -192,9 +193,10 @@ def request_for(
     if max_pixels < 1:
         raise ConfigError(f"max_pixels must be 1 or more, got {max_pixels}.")
     file = Path(path)
-    if file.is_dir():
+    if answer(file.is_dir):
         raise ReadError(
-            f"{file} is a folder. Read its frames in turn: open_sequence({str(path)!r}).",
+            f"{file} is a folder. Look at its frames with thermoscope doctor {file}, or in Python: "
+            f"open_sequence({str(path)!r}).",
             path=file,
         )
     try:

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Literal, overload
 
 from thermoscope.core.errors import ConfigError, ReadError, ThermoscopeError
+from thermoscope.core.files import answer
 from thermoscope.io.formats import is_image_name, opened
 from thermoscope.io.frames import Frames
 from thermoscope.io.read import finished, layout_of
@@ -284,7 +285,7 @@ def open_sequence(
             raise ReadError("the list of files is empty. Pass at least one path.")
         return ImageSequence(_Files(paths, options), on_error=on_error)
     path = Path(source)
-    if path.is_dir() or _is_pattern(source):
+    if answer(path.is_dir) or _is_pattern(source):
         return ImageSequence(_Files(files_of(source), options), on_error=on_error)
     return ImageSequence(_Container(path, options), on_error=on_error)
 
@@ -296,7 +297,7 @@ def files_of(source: str | Path) -> list[Path]:
         ReadError: Nothing there.
     """
     path = Path(source)
-    if path.is_dir():
+    if answer(path.is_dir):
         return image_files(path)
     if _is_pattern(source):
         found = sorted(map(Path, glob.glob(str(source), recursive=True)), key=_natural)  # noqa: PTH207
@@ -304,13 +305,13 @@ def files_of(source: str | Path) -> list[Path]:
         if not found:
             raise ReadError(f"no file matches {str(source)!r}. Check the pattern.", path=path)
         return found
-    if not path.is_file():
+    if not answer(path.is_file):
         raise ReadError(f"{source} is not there. Give a file, a folder or a pattern.", path=path)
     return [path]
 
 
 def _is_pattern(source: str | Path) -> bool:
-    return bool(GLOB_CHARACTERS & set(str(source))) and not Path(source).exists()
+    return bool(GLOB_CHARACTERS & set(str(source))) and not answer(Path(source).exists)
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -89,7 +89,8 @@ def network_input(
 
     Raises:
         ShapeError: A shape that is none of these, or a side shorter than one multiple.
-        UnitError: An element type that is none of these, or values that are not finite.
+        UnitError: An element type that is none of these, values that are not finite, or a frame
+            without an 8-bit picture as ``rgb``.
         ConfigError: Unknown `fit`.
     """
     if fit not in ("floor", "pad"):
@@ -148,6 +149,11 @@ def _grey(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _rgb_planes(image: ThermalImage | NDArray[Any]) -> Tensor:
+    if isinstance(image, ThermalImage) and (image.agc is None or image.agc.dtype != np.uint8):
+        raise UnitError(
+            "the frame holds no 8-bit picture, so it is none in colour. Its modality is thermal: "
+            "--modality thermal."
+        )
     values = np.asarray(image.agc if isinstance(image, ThermalImage) else image)
     if values.ndim == 2 and values.dtype == np.uint8:
         values = np.repeat(values[:, :, None], 3, axis=2)

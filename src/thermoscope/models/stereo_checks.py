@@ -105,7 +105,10 @@ def check_pair(
 def _scale_findings(left: NDArray[Any], right: NDArray[Any]) -> list[PairFinding]:
     kinds = (left.dtype, right.dtype)
     spreads = [
-        float(np.subtract(*np.nanpercentile(v.astype(np.float64), (95, 5)))) for v in (left, right)
+        float(np.subtract(*np.percentile(v[np.isfinite(v)].astype(np.float64), (95, 5))))
+        if np.isfinite(v).any()
+        else 0.0
+        for v in (left, right)
     ]
     ratio = max(spreads) / max(min(spreads), 1e-9)
     if kinds[0].itemsize != kinds[1].itemsize or kinds[0].kind != kinds[1].kind:
@@ -151,7 +154,7 @@ def local_contrast(view: NDArray[Any]) -> NDArray[np.float32]:
     """
     import cv2
 
-    values = np.asarray(view, np.float32)
+    values = np.asarray(view, np.float64)  # float32 has no room for the contrast of large numbers
     known = np.isfinite(values)
     middle = np.median(values[known]) if known.any() else 0.0
     values = np.where(known, values - middle, 0).astype(np.float32)
@@ -228,7 +231,7 @@ def matching_side(left: NDArray[Any], right: NDArray[Any], *, max_disparity_px: 
     """Where matches lie: near 1 as they should, near -1 in swapped views, near 0 not known.
 
     Each block of the left view votes for the disparity, of either sign, that fits it best; blocks
-    without contrast, and those at infinity, have no say.
+    without contrast, and those at infinity, have no say. Views smaller than a block tell nothing.
 
     Raises:
         ShapeError: Not (H, W), or sizes that differ.
@@ -241,6 +244,8 @@ def matching_side(left: NDArray[Any], right: NDArray[Any], *, max_disparity_px: 
     a, b = local_contrast(left), local_contrast(right)
     height, width = a.shape
     side = max(8, min(24, height // 8))
+    if min(height, width) < side:
+        return 0.0
     reach = min(max_disparity_px, width // 2)
     costs = []
     for shift in range(-reach, reach + 1):

@@ -27,6 +27,9 @@ __all__ = [
     "view_values",
 ]
 
+LARGEST = 1e15  # of a view: the square of a contrast must still be a float32
+LEAST_OFFSET_PX = 0.1  # of a disparity from infinity's: no matcher tells less from the sky
+
 
 @dataclass(frozen=True)
 class StereoCalibration:
@@ -52,7 +55,8 @@ class StereoResult:
         confidence: (H, W) float32 in [0, 1]: share of the matching distribution near the answer.
         valid: (H, W) bool, False where the match lies outside the right view, where the left
             pixel had no value, and where the left-right check, if asked for, disagrees.
-        depth: (H, W) float32, m, 0 where unknown; None without calibration.
+        depth: (H, W) float32, m, 0 where unknown, so where the disparity is less than 0.1 px above
+            infinity's: it ends at 10 focal_px * baseline_m. None without calibration.
         points: (H, W, 3) float32, m, left camera, 0 where unknown; None without calibration.
     """
 
@@ -68,7 +72,7 @@ def view_values(image: ThermalImage | NDArray[Any]) -> NDArray[Any]:
 
     Raises:
         ShapeError: The frame has other axes than (H, W), or no pixel.
-        UnitError: Values that are no numbers.
+        UnitError: Values that are no numbers, or larger than any camera's: a marker for no value.
     """
     if isinstance(image, ThermalImage):
         for plane in (image.counts, image.stored_kelvin, image.agc):
@@ -86,7 +90,15 @@ def view_values(image: ThermalImage | NDArray[Any]) -> NDArray[Any]:
         )
     if values.dtype.kind not in "uif":
         raise UnitError(f"a view must hold numbers, got {values.dtype}. Give counts or kelvin.")
+    if values.dtype.kind == "f" and (largest := _largest(values)) > LARGEST:
+        raise UnitError(
+            f"a view holds {largest:g}, which no camera gives: a marker for no value? Make it NaN."
+        )
     return values
+
+
+def _largest(values: NDArray[Any]) -> float:
+    return float(np.abs(values).max(initial=0, where=np.isfinite(values)))
 
 
 def centred_view(values: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -102,9 +114,8 @@ def centred_view(values: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.
     if not known.any():
         raise UnitError("a view has no finite value. Skip the frame, or repair it first.")
     middle = float(np.median(values[known]))
-    return np.where(known, values.astype(np.float32) - np.float32(middle), 0).astype(
-        np.float32
-    ), known
+    # Subtracted in float64: float32 has no room for the contrast of numbers far from 0.
+    return np.where(known, values.astype(np.float64) - middle, 0).astype(np.float32), known
 
 
 def leads_inside(disparity: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -147,19 +158,22 @@ def left_right_agree(
 
 
 def in_metres(result: StereoResult, calibration: StereoCalibration) -> StereoResult:
-    """The result with depth and points.
+    """The result with depth and points, up to 10 focal_px * baseline_m.
+
+    A disparity less than `LEAST_OFFSET_PX` above infinity's is as good as the sky's: unknown.
 
     Raises:
         ShapeError: The calibrated camera is of another size.
         CalibrationError: A baseline or focal length that is not positive.
     """
     camera = calibration.camera
+    far = result.disparity - np.float32(calibration.infinity_px) < LEAST_OFFSET_PX
     depth, known = depth_from_disparity(
         result.disparity,
         focal_px=camera.fx,
         baseline_m=calibration.baseline_m,
         infinity_px=calibration.infinity_px,
-        valid=result.valid,
+        valid=result.valid & ~far,
     )
     points, _ = points_from_depth(depth, camera, valid=known)
     return StereoResult(

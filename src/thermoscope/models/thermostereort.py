@@ -546,7 +546,7 @@ class ThermoStereoRT(nn.Module):
         right_px, bottom_px = -width % SIZE_MULTIPLE_PX, -height % SIZE_MULTIPLE_PX
         views = [
             functional.pad(
-                torch.from_numpy(np.ascontiguousarray(v))[None, None].to(device),
+                torch.from_numpy(v.copy())[None, None].to(device),
                 (0, right_px, 0, bottom_px),
                 mode="replicate",
             )
