@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.fakes.bag_files import NS, Message, Messages, write_bag
 
 from thermoscope.cli.datasets_extract import main
@@ -55,14 +56,14 @@ def walk(make: Messages) -> list[Message]:
     return rows
 
 
-def rig(make: Messages, *, frames: int = 21) -> list[Message]:
+def rig(make: Messages, *, frames: int = 21, colour: NDArray[np.uint8] = COLOUR) -> list[Message]:
     """A trigger at 10 Hz; the shutter closes at frame 10."""
     rows: list[Message] = []
     for i in range(frames):
         t = T0 + i * 100 * MS
         rows.append(("/thermal_left/image_rect", t, make.image(t, COUNTS + i, "mono16")))
         rows.append(("/thermal_left/ffc_status", t, make.flag(i == 10)))
-        rows.append(("/zed/zed_node/left/image_rect_color", t, make.image(t, COLOUR, "rgb8")))
+        rows.append(("/zed/zed_node/left/image_rect_color", t, make.image(t, colour, "rgb8")))
         rows.append(("/zed/zed_node/odom", t, make.odometry(t, (0.1 * i, 0.0, 0.0))))
     return rows
 
@@ -127,7 +128,8 @@ def test_odombeyondvision(tmp_path: Path) -> None:
 def test_tartanrgbt(tmp_path: Path) -> None:
     out = tmp_path / "out"
     topics = Topics(**{**vars(TOPICS["tartanrgbt"]), "registered": True})
-    path = recording(tmp_path, "mcap", rig)
+    registered = np.broadcast_to(COLOUR[0, 0], (512, 640, 3))
+    path = recording(tmp_path, "mcap", lambda make: rig(make, colour=registered))
     report = extract([path], out, layout="tartanrgbt", name="run_a", group="day1", topics=topics)
     assert report.pairs.kept == 3
     found = tartanrgbt(out, split="all")

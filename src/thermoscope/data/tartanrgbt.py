@@ -49,12 +49,6 @@ COLOUR_SUFFIX = "_rgb_in_thermal"
 BETWEEN = 1000  # index numbers between runs
 POSE_GAP_NS = 50_000_000  # half a frame of the 10 Hz streams
 LAYOUT = "dayN/<run>/ with thermal_left_rect_8/ and rgb_in_thermal/ or RGB_aligned_with_thermal/."
-_VIEWS = {
-    "thermal_left_rect_8": "agc",
-    "thermal_right_rect_8": "thermal_right",
-    "thermal_left_rect": "counts",
-    "colour": "rgb",
-}
 _PLACES = {
     "urban": ("campus", "residential", "road", "street", "cut", "cfa", "urban"),
     "park": ("park", "trail"),
@@ -293,7 +287,12 @@ def _decode(item: Item, *, facts: dict[str, Sample], stereo: bool) -> Sample:
         right = read_thermal(item.paths["right"])["agc"]
         sample["thermal"] = sample["agc"].astype(np.float32) / np.float32(255)
         sample["thermal_right"] = right.astype(np.float32) / np.float32(255)
-    sizes = {kind: sample[key].shape[1:] for kind, key in _VIEWS.items() if key in sample}
+    left = sample["agc"] if "agc" in sample else sample["counts"]
+    sizes = {"left": left.shape[1:], "colour": sample["rgb"].shape[1:]}
+    if "counts" in sample:
+        sizes["left of 16 bit"] = sample["counts"].shape[1:]
+    if "thermal_right" in sample:
+        sizes["right"] = sample["thermal_right"].shape[1:]
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{kind} {height} x {width}" for kind, (height, width) in sizes.items())
         raise DatasetCorruptError(

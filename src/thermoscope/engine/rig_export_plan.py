@@ -29,6 +29,7 @@ __all__ = ["ExportPlan", "PairedFrame", "PlannedPair", "camera_roles", "plan_exp
 
 NS = 1_000_000_000
 SKEW_S = 300.0  # of motion are enough for the skew
+LATEST = 0.75  # of the time between frames: half, and jitter; later than that there was a gap
 Times = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -182,7 +183,7 @@ def _sampled(t_ns: Times, step_ns: float, beat_ns: float) -> list[int]:
         if at <= last or at < due - early_ns:
             continue
         kept.append(position)
-        last, due = at, (due if at - due <= beat_ns else at) + step_ns
+        last, due = at, (due if at - due < LATEST * beat_ns else at) + step_ns
     return kept
 
 
