@@ -139,6 +139,27 @@ def test_names_in_words(views, weights, capsys):
     assert "names a class twice" in capsys.readouterr().err
 
 
+def test_a_capital_letter_changes_nothing_and_who_answers_is_said(views, weights, capsys):
+    words = ["--rgb", views / "rgb/v0.png", "--plain", "--classes"]
+    labels = []
+    for i, names in enumerate(("person,car_stop", "Person,Car stop", "preson,car_stop,ice-cream")):
+        out = views / f"out{i}"
+        assert run(*words, names, "--out", out, weights=weights) == 0
+        labels.append(np.asarray(Image.open(out / "v0_labels.png")))
+        asked = json.loads((out / "v0_segments.json").read_text())["info"]["asked"]
+        assert asked["names"] == names.split(",")
+        said = capsys.readouterr().err.splitlines()[0]
+        if i < 2:
+            assert (asked["by"], asked["never_learned"]) == ("heads", [])
+            assert "all names were learned: the trained heads" in said
+    assert (labels[0] == labels[1]).all()
+    assert (asked["by"], asked["never_learned"]) == ("words", ["preson", "ice-cream"])
+    assert asked["did_you_mean"] == {"preson": "person"}
+    assert "never learned: preson (did you mean person?), ice-cream. So all 3 names" in said
+    assert run(*words, "person,Person", "--out", views / "out", weights=weights) == 2
+    assert "'person' and 'Person' are one class" in capsys.readouterr().err
+
+
 def test_other_names_are_paired_in_order_and_numbers_must_agree(views, weights, capsys):
     for i in range(3):
         (views / f"rgb/v{i}.png").rename(views / f"rgb/colour{i}.png")

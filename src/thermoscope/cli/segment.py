@@ -85,6 +85,8 @@ def main(words: Sequence[str]) -> int:
         )
     segmenter = _segmenter(arguments)
     _check_classes(arguments, segmenter)
+    if segmenter.reading is not None:
+        warn(f"--classes: {segmenter.reading.text}")
     from thermoscope.engine.segment_report import write_classes
 
     written: set[Path] = set()
@@ -216,6 +218,8 @@ def _pair(
     shares = class_shares(labels, segmenter.classes, kelvin=kelvin)
     inputs = [name for name in ("rgb", "thermal") if getattr(job, name) is not None]
     told = {"inputs": inputs, "classes": [share.to_dict() for share in shares]}
+    if segmenter.reading is not None:
+        told["asked"] = segmenter.reading.to_dict()
     document = coco_document(
         labels, segmenter.classes, file_name=f"{job.stem}_labels.png", kelvin=kelvin, info=told
     )
