@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,7 @@ def main(words: Sequence[str]) -> int:
     converter = Converter(arguments.to, style)
     written: set[Path] = set()
     failed = 0
+    said: Counter[str] = Counter()
     with progress_bar("convert") as steps:
         for job in _jobs(arguments, steps):
             if job.new_sequence:
@@ -103,8 +105,14 @@ def main(words: Sequence[str]) -> int:
             except ThermoscopeError as err:
                 failed += 1
                 named = Path(job.source).name in str(err)
-                warn(str(err) if named else f"{job.source}: {err}")
+                text = str(err) if named else f"{job.source}: {err}"
+                said[text] += 1
+                if said[text] == 1:
+                    warn(text)
             steps.done(job.path.name)
+    for text, times in said.items():
+        if times > 1:
+            warn(f"the same for {times - 1} more: {text}")
     print(f"{len(written)} converted, {failed} failed")
     return 2 if failed or not written else 0
 
