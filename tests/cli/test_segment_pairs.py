@@ -327,6 +327,23 @@ def test_without_weights_the_verb_says_how_to_make_them(views, tmp_path, capsys)
     assert "thermoscope train sartm --preset fine" in capsys.readouterr().err
 
 
+def test_its_own_pictures_are_no_frames_of_a_second_call(views, weights, capsys):
+    folder = views / "thermal"
+    words = ["--thermal", folder, "--out", folder]
+    assert run(*words, weights=weights) == 0
+    before = sorted(path.name for path in folder.iterdir())
+    assert run(*words, "--overwrite", weights=weights) == 0
+    said = capsys.readouterr()
+    assert said.out.endswith("3 segmented, 0 failed\n")
+    assert "left out 6 pictures of an earlier segmentation, the first is" in said.err
+    assert sorted(path.name for path in folder.iterdir()) == before
+    files = [folder, "--out", folder, "--plain"]
+    for more in ([], ["--overwrite"]):
+        assert run(*files, *more, weights=weights) == 0
+    assert capsys.readouterr().out.endswith("3 segmented, 0 failed\n" * 2)
+    assert len(list(folder.glob("*.labels.png"))) == 3
+
+
 def test_two_files_of_one_stem_are_refused(views, weights, capsys):
     Image.open(views / "rgb/v0.png").save(views / "rgb/v0.bmp")
     words = ["--rgb", views / "rgb", "--thermal", views / "thermal", "--out", views / "out"]

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Arguments", "main"]
 
 THERMAL_MODEL, PAIR_MODEL = "anythermal_small.segmentation", "sartm_small.fine"
-CLASSES = "classes.json"
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def main(words: Sequence[str]) -> int:
     _check_classes(arguments, segmenter)
     if segmenter.reading is not None:
         warn(f"--classes: {segmenter.reading.text}")
-    from thermoscope.engine.segment_report import write_classes
+    from thermoscope.engine.segment_report import CLASSES, write_classes
 
     written: set[Path] = set()
     summary: list[dict[str, Any]] = []
@@ -97,10 +96,15 @@ def main(words: Sequence[str]) -> int:
             from thermoscope.cli.each_pair import each_pair
 
             jobs: Any = each_pair(
-                arguments.rgb, arguments.thermal, size=arguments.size, steps=steps
+                arguments.rgb,
+                arguments.thermal,
+                size=arguments.size,
+                steps=steps,
+                choose=_frames_of,
             )
         else:
-            jobs = each_frame(arguments.files, size=arguments.size, steps=steps)
+            files = [file for source in arguments.files for file in _files(source)]
+            jobs = each_frame(files, size=arguments.size, steps=steps)
         for job in jobs:
             work = _pair if arguments.pairs else _frame
             try:
@@ -118,12 +122,40 @@ def main(words: Sequence[str]) -> int:
     return 2 if failed or not summary else 0
 
 
+def _frames_of(paths: Sequence[Path]) -> list[Path]:
+    """Those that are no results of an earlier call."""
+    from thermoscope.engine.segment_report import without_results
+
+    kept = without_results(paths)
+    if len(kept) < len(paths):
+        first = next(path for path in paths if path not in kept)
+        warn(
+            f"left out {len(paths) - len(kept)} pictures of an earlier segmentation, the first is "
+            f"{first}."
+        )
+    return kept
+
+
+def _files(source: str) -> list[str]:
+    """The source itself, or where results of an earlier call lie in it, its other files."""
+    from thermoscope.io.sequence import files_of
+
+    try:
+        paths = files_of(source)
+    except ThermoscopeError:  # said when it is opened
+        return [source]
+    kept = _frames_of(paths)
+    return [source] if len(kept) == len(paths) else [str(path) for path in kept]
+
+
 def _check_classes(arguments: Arguments, segmenter: Segmenter) -> None:
     """Label files that are there keep the names of their ids.
 
     Raises:
         WriteError: ``classes.json`` in the folder has other names.
     """
+    from thermoscope.engine.segment_report import CLASSES
+
     path = arguments.out / CLASSES
     if arguments.overwrite or not path.is_file():
         return
