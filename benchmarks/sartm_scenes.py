@@ -111,7 +111,7 @@ class BaselineSegmenter:
         found = self.baseline.predict(self.picture(rgb, thermal)).astype(np.uint8)
         labels = _resized(found, frame.shape[-2:])
         sure = np.eye(len(self.classes), dtype=np.float32)[labels].transpose(2, 0, 1)
-        return SceneSegmentation(labels, sure, self.classes)
+        return SceneSegmentation(labels, sure.max(axis=0), self.classes, lambda: sure)
 
 
 def _resized(labels: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -239,3 +239,19 @@ def test_no_picture_replaces_another_input(folder, capsys):
     assert convert(folder, folder, "--overwrite") == 2
     assert "f0.png is an input: it is kept" in capsys.readouterr().err
     assert (folder / "f0.png").read_bytes() == before
+
+
+def test_what_levels_cannot_be_is_not_suggested_and_said_once(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for i in range(4):
+        levels = np.full((8, 8), 10 * i, np.uint8)
+        Image.fromarray(levels).save(tmp_path / f"in/{i}.png")
+    assert convert(tmp_path / "in", tmp_path / "out", "--to", "counts") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].endswith("this frame has no counts, only agc. Choose --to picture.")
+    assert lines[1].startswith("thermoscope: the same for 3 more: ")
+    kelvin = np.full((8, 8), 300.0, np.float32)
+    Image.fromarray(kelvin).save(tmp_path / "k.tiff")
+    assert convert(tmp_path / "k.tiff", tmp_path / "c.tiff", "--to", "counts") == 2
+    assert "only kelvin. Choose --to kelvin or --to picture." in capsys.readouterr().err

@@ -139,6 +139,27 @@ def test_names_in_words(views, weights, capsys):
     assert "names a class twice" in capsys.readouterr().err
 
 
+def test_a_capital_letter_changes_nothing_and_who_answers_is_said(views, weights, capsys):
+    words = ["--rgb", views / "rgb/v0.png", "--plain", "--classes"]
+    labels = []
+    for i, names in enumerate(("person,car_stop", "Person,Car stop", "preson,car_stop,ice-cream")):
+        out = views / f"out{i}"
+        assert run(*words, names, "--out", out, weights=weights) == 0
+        labels.append(np.asarray(Image.open(out / "v0_labels.png")))
+        asked = json.loads((out / "v0_segments.json").read_text())["info"]["asked"]
+        assert asked["names"] == names.split(",")
+        said = capsys.readouterr().err.splitlines()[0]
+        if i < 2:
+            assert (asked["by"], asked["never_learned"]) == ("heads", [])
+            assert "all names were learned: the trained heads" in said
+    assert (labels[0] == labels[1]).all()
+    assert (asked["by"], asked["never_learned"]) == ("words", ["preson", "ice-cream"])
+    assert asked["did_you_mean"] == {"preson": "person"}
+    assert "never learned: preson (did you mean person?), ice-cream. So all 3 names" in said
+    assert run(*words, "person,Person", "--out", views / "out", weights=weights) == 2
+    assert "'person' and 'Person' are one class" in capsys.readouterr().err
+
+
 def test_other_names_are_paired_in_order_and_numbers_must_agree(views, weights, capsys):
     for i in range(3):
         (views / f"rgb/v{i}.png").rename(views / f"rgb/colour{i}.png")
@@ -304,6 +325,23 @@ def test_without_weights_the_verb_says_how_to_make_them(views, tmp_path, capsys)
     words = ["--thermal", views / "thermal/v0.tiff", "--out", tmp_path / "out"]
     assert main(["segment", *map(str, words), "--weights", str(tmp_path)]) == 2
     assert "thermoscope train sartm --preset fine" in capsys.readouterr().err
+
+
+def test_its_own_pictures_are_no_frames_of_a_second_call(views, weights, capsys):
+    folder = views / "thermal"
+    words = ["--thermal", folder, "--out", folder]
+    assert run(*words, weights=weights) == 0
+    before = sorted(path.name for path in folder.iterdir())
+    assert run(*words, "--overwrite", weights=weights) == 0
+    said = capsys.readouterr()
+    assert said.out.endswith("3 segmented, 0 failed\n")
+    assert "left out 6 pictures of an earlier segmentation, the first is" in said.err
+    assert sorted(path.name for path in folder.iterdir()) == before
+    files = [folder, "--out", folder, "--plain"]
+    for more in ([], ["--overwrite"]):
+        assert run(*files, *more, weights=weights) == 0
+    assert capsys.readouterr().out.endswith("3 segmented, 0 failed\n" * 2)
+    assert len(list(folder.glob("*.labels.png"))) == 3
 
 
 def test_two_files_of_one_stem_are_refused(views, weights, capsys):

@@ -1,5 +1,6 @@
 """Frames with truth, by name."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,14 @@ def test_every_and_count_choose_frames():
         frames[2]
 
 
+def test_a_number_rendered_cuts_no_data_set():
+    choice = FrameChoice("ms2", Path(), every=2, rendered=3)
+    assert len(LabelledFrames(choice, [{"name": f"f{i}"} for i in range(25)], ())) == 13
+    scenes = FrameChoice(rendered=2, every=3, preset="tiny", environments=("indoor",))
+    assert len(open_frames(scenes, truth="depth")) == 2
+    assert len(open_frames(replace(scenes, count=4), truth="depth")) == 4
+
+
 def test_the_thermal_plane_is_the_rawest_there_is():
     planes = {
         name: np.full((1, 2, 3), value)
@@ -55,5 +64,7 @@ def test_choices_that_cannot_be_are_refused():
         FrameChoice("mfnet")
     with pytest.raises(ConfigError, match="every must be at least 1"):
         FrameChoice(count=1, every=0)
+    with pytest.raises(ConfigError, match="rendered at least 0, got 1, 0 and -1"):
+        FrameChoice(rendered=-1)
     with pytest.raises(UnknownNameError, match="unknown environment 'urbn'"):
         open_frames(FrameChoice(count=1, environments=("urbn",)), truth="depth")

@@ -12,6 +12,7 @@ from thermoscope.engine.dense_pictures import class_colours, class_overlay
 from thermoscope.engine.segment_report import (
     class_shares,
     temperatures,
+    without_results,
     write_classes,
     write_index_map,
 )
@@ -46,6 +47,24 @@ def test_files(tmp_path):
     rows = json.loads((tmp_path / "c.json").read_text())
     assert [row["id"] for row in rows] == [0, 1, 2]
     assert colours[0, 2].tolist() == rows[2]["rgb"]
+
+
+def test_pictures_of_a_segmentation_are_told_from_frames(tmp_path):
+    names = (
+        "a.tiff",
+        "a_labels.png",
+        "a_overlay.png",
+        "b_labels.png",
+        "b.labels.png",
+        "labels.png",
+    )
+    paths = [tmp_path / name for name in names]
+    assert without_results(paths) == paths  # nothing says that they are
+    (tmp_path / "a_segments.json").write_text("{}")
+    assert without_results(paths) == [paths[0], *paths[3:]]
+    write_classes(tmp_path / "classes.json", NAMES)
+    assert without_results(paths) == [paths[0], paths[5]]
+    assert without_results(paths[1:2]) == paths[1:2]  # asked for by name
 
 
 def test_an_overlay_tints_every_view():

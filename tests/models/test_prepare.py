@@ -5,7 +5,7 @@ import torch
 from thermoscope.core.errors import ConfigError, ShapeError, UnitError
 from thermoscope.core.weights import InputSpec
 from thermoscope.io.thermal_image import ThermalImage
-from thermoscope.models.prepare import network_input
+from thermoscope.models.prepare import Prepared, network_input
 
 SPEC = InputSpec("counts", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), size_multiple_px=14)
 
@@ -64,6 +64,21 @@ def test_restore_brings_back_the_place():
         hot = back[0, 0] > 0
         share = (hot == torch.from_numpy(frame > 0)).float().mean()
         assert share > 0.95
+
+
+@pytest.mark.parametrize("size", [(1, 1), (60, 45), (211, 307), (750, 41), (1000, 1333)])
+def test_strips_of_rows_are_the_whole(size):
+    scaled = (max(1, round(size[0] * 96 / max(size))), max(1, round(size[1] * 96 / max(size))))
+    padded = torch.zeros(1, 3, scaled[0] + 5, scaled[1] + 9)
+    prepared = Prepared(padded, size, scaled)
+    logits = 4 * torch.randn(1, 7, 25, 27, generator=torch.Generator().manual_seed(0))
+    whole = prepared.restore(logits)
+    for values in (1, 7 * size[1] * 64 + 3, 10**8):
+        strips = list(prepared.strips(logits, values=values))
+        assert max(strip.numel() for strip in strips) <= max(values, 7 * size[1])
+        found = torch.cat(strips, dim=2)
+        torch.testing.assert_close(found, whole, atol=5e-6, rtol=0)
+        torch.testing.assert_close(found.softmax(1), whole.softmax(1), atol=1e-6, rtol=0)
 
 
 def test_one_pixel_is_padded_and_not_floored():

@@ -1,6 +1,7 @@
 import copy
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -184,6 +185,15 @@ def test_frames_are_answered_at_their_own_resolution(vit, thermal):
     assert found.classes == CLASSES
 
 
+def test_a_large_frame_takes_memory_for_one_strip_at_a_time(vit):
+    rgb, _ = frames(48, 64)
+    found = vit.predict(rgb=cv2.resize(rgb, (2600, 2100)))  # 16.4 million values of 3 classes
+    assert "probabilities" not in vars(found)  # brought to full size when asked for
+    assert (found.probabilities.argmax(axis=0) == found.labels).all()
+    assert (found.confidence == found.probabilities.max(axis=0)).all()
+    assert found.probabilities is found.probabilities
+
+
 def test_either_frame_alone_and_pairs_of_two_resolutions(vit):
     rgb, counts = frames(48, 64)
     assert vit.predict(rgb=rgb).labels.shape == (48, 64)
@@ -212,6 +222,16 @@ def test_some_of_its_own_classes_are_chosen_from_by_its_heads(vit):
     whole = vit.predict(rgb, counts).probabilities
     assert found.classes == ("person", "road")
     assert (found.labels == whole[[2, 0]].argmax(axis=0)).all()
+
+
+def test_case_and_blanks_do_not_change_who_answers(vit):
+    rgb, counts = frames()
+    plain = vit.predict(rgb, counts, classes=("person", "road"))
+    found = vit.predict(rgb, counts, classes=("Person", " ROAD"))
+    assert found.classes == ("Person", " ROAD")
+    assert (found.probabilities == plain.probabilities).all()
+    with pytest.raises(ConfigError, match="'person' and 'Person' are one class"):
+        vit.predict(rgb, counts, classes=("person", "Person"))
 
 
 def test_any_names_are_scored_in_the_space_of_words(vit):

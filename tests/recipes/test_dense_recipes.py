@@ -8,6 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from thermoscope.cli.main import main
+from thermoscope.cli.train import parsed
 from thermoscope.core.config import read_config
 from thermoscope.core.errors import ConfigError
 from thermoscope.core.weights import find_weights
@@ -16,6 +18,7 @@ from thermoscope.engine.loop import LoopConfig
 from thermoscope.models.dense_heads import build_depth, build_segmentation
 from thermoscope.models.load import load_model
 from thermoscope.recipes import depth, segmentation
+from thermoscope.recipes.catalogue import load_recipe
 from thermoscope.recipes.dense_frames import Augmentation, DenseFrames
 
 RECIPES = pytest.mark.parametrize("recipe", [segmentation, depth], ids=["segmentation", "depth"])
@@ -114,18 +117,23 @@ def test_kept_features_train_as_well(recipe, cache, tmp_path):
     assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:2])
 
 
-def test_a_folder_of_your_own_is_enough(tmp_path):
-    root = tmp_path / "mine"
+def folder_of_your_own(root, count=5):
+    """Frames with a warm bar and its labels."""
     rng = np.random.default_rng(0)
     for name in ("thermal", "labels"):
         (root / name).mkdir(parents=True)
-    for i in range(5):
+    for i in range(count):
         counts = rng.integers(20_000, 20_100, (28, 42)).astype(np.uint16)
         labels = np.zeros((28, 42), np.uint8)
         labels[:, 14:28], counts[:, 14:28] = 1, 22_000
         cv2.imwrite(str(root / "thermal" / f"{i}.png"), counts)
         cv2.imwrite(str(root / "labels" / f"{i}.png"), labels)
     (root / "classes.txt").write_text("cold\nwarm\n")
+    return root
+
+
+def test_a_folder_of_your_own_is_enough(tmp_path):
+    root = folder_of_your_own(tmp_path / "mine")
     config = replace(
         segmentation.PRESETS["tiny"],
         train=FrameChoice("folder", root),
@@ -140,7 +148,51 @@ def test_a_folder_of_your_own_is_enough(tmp_path):
     assert model.card.sources[0].licence == "unstated"
 
 
+@pytest.mark.parametrize("recipe", ["segmentation", "depth", "sartm"])
+def test_every_frame_of_a_folder_is_taken_unless_a_count_is_given(recipe, tmp_path):
+    root = folder_of_your_own(tmp_path / "mine", count=1)
+    names = [f"{i:03d}" for i in range(1009)]
+    for name in names:
+        (root / "thermal" / f"{name}.png").hardlink_to(root / "thermal" / "0.png")
+        (root / "labels" / f"{name}.png").hardlink_to(root / "labels" / "0.png")
+        (root / "depth").mkdir(exist_ok=True)
+        (root / "depth" / f"{name}.npy").touch()
+    (root / "train.txt").write_text("\n".join(names[:850]))
+    (root / "val.txt").write_text("\n".join(names[850:]))
+    truth = "depth" if recipe == "depth" else "labels"
+    own = ["--train.data", "folder", "--train.root", str(root), "--val.data", "folder"]
+    words = [*own, "--val.root", str(root), "--out", str(tmp_path)]
+    for preset, counts in (("small", (850, 159)), ("tiny", (850, 159))):
+        _, config = parsed(load_recipe(recipe), [*words, "--preset", preset])
+        found = [len(open_frames(choice, truth=truth)) for choice in (config.train, config.val)]
+        assert tuple(found) == counts
+    _, config = parsed(load_recipe(recipe), [*words, "--train.count", "600"])
+    assert len(open_frames(config.train, truth=truth)) == 600
+
+
+@pytest.mark.filterwarnings("default::thermoscope.core.errors.ThermoscopeWarning")
+def test_a_count_that_cuts_is_said_in_one_line(tmp_path, capsys):
+    root = folder_of_your_own(tmp_path / "mine", count=10)
+    own = ["--train.data", "folder", "--train.root", str(root), "--train.count", "3"]
+    words = ["--preset", "tiny", "--no-score", "--loop.steps", "1", *own]
+    assert main(["train", "segmentation", *words, "--out", str(tmp_path / "run")]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    said = [line for line in lines if "frames of" in line]
+    assert said == [
+        "thermoscope: taking 3 of 8 frames of folder, split 'train', as count says; "
+        "count 0 takes all."
+    ]
+
+
+def test_a_config_of_before_keeps_its_count(tmp_path):
+    own = "train: {data: folder, root: mine, count: 600}\nval: {count: 100, split: val}\n"
+    (tmp_path / "config.yaml").write_text(own)
+    config = load_recipe("segmentation").config(file=tmp_path / "config.yaml")
+    assert (config.train.count, config.val.count) == (600, 100)
+
+
 @pytest.mark.real
+@pytest.mark.filterwarnings("ignore:taking")
 def test_a_linear_head_learns_real_udders_from_eight_frames(real_data, tmp_path):
     pytest.importorskip("onnx")
     config = replace(

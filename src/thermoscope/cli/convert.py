@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,7 @@ def main(words: Sequence[str]) -> int:
     inputs = input_files(arguments.paths[:-1])
     written: set[Path] = set()
     failed = 0
+    said: Counter[str] = Counter()
     with progress_bar("convert") as steps:
         for job in _jobs(arguments, steps):
             if job.new_sequence:
@@ -105,8 +107,13 @@ def main(words: Sequence[str]) -> int:
                 written.add(job.path)
             except ThermoscopeError as err:
                 failed += 1
-                warn(complaint(err, job.frame, job.source))
+                said[str(err)] += 1
+                if said[str(err)] == 1:
+                    warn(complaint(err, job.frame, job.source))
             steps.done(job.path.name)
+    for text, times in said.items():
+        if times > 1:
+            warn(f"the same for {times - 1} more: {text}")
     print(f"{len(written)} converted, {failed} failed")
     return 2 if failed or not written else 0
 

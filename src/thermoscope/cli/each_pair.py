@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,12 @@ class NamedPair:
 
 
 def each_pair(
-    rgb: str | None, thermal: str | None, *, size: str | None, steps: Steps
+    rgb: str | None,
+    thermal: str | None,
+    *,
+    size: str | None,
+    steps: Steps,
+    choose: Callable[[Sequence[Path]], list[Path]] = list,
 ) -> Iterator[NamedPair]:
     """Every view of two inputs, one in memory at a time; a bad frame does not stop it.
 
@@ -46,6 +52,7 @@ def each_pair(
         thermal: The same in thermal; None = colour alone.
         size: Of headerless raw files, ``"640x512"``.
         steps: Is told how many views to expect.
+        choose: Of the files of an input, those to take.
 
     Raises:
         ConfigError: Neither is given.
@@ -55,7 +62,9 @@ def each_pair(
         raise ConfigError("give --rgb, --thermal or both.")
     shape = size_from_text(size)
     files = {
-        band: files_of(source) for band, source in (("rgb", rgb), ("thermal", thermal)) if source
+        band: choose(files_of(source))
+        for band, source in (("rgb", rgb), ("thermal", thermal))
+        if source
     }
     if len(files) == 2 and all(len(paths) > 1 for paths in files.values()):
         files["rgb"], files["thermal"] = matched(

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Arguments", "main"]
 
 THERMAL_MODEL, PAIR_MODEL = "anythermal_small.segmentation", "sartm_small.fine"
-CLASSES = "classes.json"
 
 
 @dataclass(frozen=True)
@@ -92,10 +91,12 @@ def main(words: Sequence[str]) -> int:
     check_folder(arguments.out)  # before seconds of work
     segmenter = _segmenter(arguments)
     _check_classes(arguments, segmenter)
-    from thermoscope.engine.segment_report import write_classes
+    if segmenter.reading is not None:
+        warn(f"--classes: {segmenter.reading.text}")
+    from thermoscope.engine.segment_report import CLASSES, without_results, write_classes
 
     views = [view for view in (arguments.rgb, arguments.thermal) if view is not None]
-    inputs = input_files([*arguments.files, *views])
+    inputs = frozenset(without_results(sorted(input_files([*arguments.files, *views]))))
     written: set[Path] = set()
     summary: list[dict[str, Any]] = []
     failed = 0
@@ -104,10 +105,15 @@ def main(words: Sequence[str]) -> int:
             from thermoscope.cli.each_pair import each_pair
 
             jobs: Any = each_pair(
-                arguments.rgb, arguments.thermal, size=arguments.size, steps=steps
+                arguments.rgb,
+                arguments.thermal,
+                size=arguments.size,
+                steps=steps,
+                choose=_frames_of,
             )
         else:
-            jobs = each_frame(arguments.files, size=arguments.size, steps=steps)
+            files = [file for source in arguments.files for file in _files(source)]
+            jobs = each_frame(files, size=arguments.size, steps=steps)
         for job in jobs:
             work = _pair if arguments.pairs else _frame
             try:
@@ -125,6 +131,32 @@ def main(words: Sequence[str]) -> int:
     return 2 if failed or not summary else 0
 
 
+def _frames_of(paths: Sequence[Path]) -> list[Path]:
+    """Those that are no results of an earlier call."""
+    from thermoscope.engine.segment_report import without_results
+
+    kept = without_results(paths)
+    if len(kept) < len(paths):
+        first = next(path for path in paths if path not in kept)
+        warn(
+            f"left out {len(paths) - len(kept)} pictures of an earlier segmentation, the first is "
+            f"{first}."
+        )
+    return kept
+
+
+def _files(source: str) -> list[str]:
+    """The source itself, or where results of an earlier call lie in it, its other files."""
+    from thermoscope.io.sequence import files_of
+
+    try:
+        paths = files_of(source)
+    except ThermoscopeError:  # said when it is opened
+        return [source]
+    kept = _frames_of(paths)
+    return [source] if len(kept) == len(paths) else [str(path) for path in kept]
+
+
 def _check_classes(arguments: Arguments, segmenter: Segmenter) -> None:
     """Label files that are there keep the names of their ids.
 
@@ -132,6 +164,8 @@ def _check_classes(arguments: Arguments, segmenter: Segmenter) -> None:
         ReadError: ``classes.json`` in the folder cannot be read.
         WriteError: It has other names.
     """
+    from thermoscope.engine.segment_report import CLASSES
+
     path = arguments.out / CLASSES
     if arguments.overwrite or not path.is_file():
         return
@@ -235,6 +269,8 @@ def _pair(
     shares = class_shares(labels, segmenter.classes, kelvin=kelvin)
     given = [name for name in ("rgb", "thermal") if getattr(job, name) is not None]
     told = {"inputs": given, "classes": [share.to_dict() for share in shares]}
+    if segmenter.reading is not None:
+        told["asked"] = segmenter.reading.to_dict()
     document = coco_document(
         labels, segmenter.classes, file_name=f"{job.stem}_labels.png", kelvin=kelvin, info=told
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from thermoscope.cli.arguments import print_json, print_table
+from thermoscope.cli.arguments import print_json, print_table, warn
+from thermoscope.core.errors import ThermoscopeWarning
 from thermoscope.core.files import check_folder
 from thermoscope.recipes.catalogue import RECIPES, Recipe, load_recipe
 
@@ -42,7 +44,9 @@ def main(words: Sequence[str]) -> int:
     recipe = load_recipe(words[0])
     arguments, config = parsed(recipe, words[1:])
     check_folder(arguments.out)  # before minutes of work
-    result = recipe.run(config, arguments.out)
+    with warnings.catch_warnings():
+        warnings.showwarning = _in_one_line(warnings.showwarning)
+        result = recipe.run(config, arguments.out)
     summary = {"steps": result.steps, "seconds": round(result.seconds, 1), **result.scores}
     if arguments.json:
         print_json({"recipe": recipe.name, "out": str(arguments.out), **summary})
@@ -79,6 +83,18 @@ def parsed(recipe: Recipe, words: Sequence[str]) -> tuple[Arguments, Any]:
         f"{', '.join(recipe.presets)}.",
     )
     return arguments, config
+
+
+def _in_one_line(usual: Callable[..., None]) -> Callable[..., None]:
+    """Shows our own warnings as the verbs' lines, and others as usual."""
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+        if issubclass(category, ThermoscopeWarning):
+            warn(str(message))
+        else:
+            usual(message, category, *rest, **more)
+
+    return show
 
 
 def _short(value: float) -> str:

@@ -97,9 +97,8 @@ class Converter:
 
     def _write_counts(self, image: ThermalImage, path: Path) -> None:
         if image.counts is None:
-            raise UnitError(
-                f"this frame has no counts, only {image.kind}. Choose --to kelvin or --to picture."
-            )
+            others = "--to kelvin or --to picture" if image.radiometric else "--to picture"
+            raise UnitError(f"this frame has no counts, only {image.kind}. Choose {others}.")
         write_image(path, image)
 
     def _write_agc(self, image: ThermalImage, path: Path) -> list[Path]:

@@ -38,7 +38,7 @@ class FrameChoice:
         root: Folder of the data set; for scenes, where finished frames are kept (None = nowhere).
         split: ``"train"``, ``"val"``, ``"test"``, or a split that the data set has besides.
         every: Takes each so many-th frame, from the first on.
-        count: Largest number of frames, 0 = all; for scenes the number rendered.
+        count: Largest number of frames, 0 = all; of scenes, 0 = `rendered`.
         classes: Names of the classes, where the data set does not say; the index is the id.
         taxonomy: Of the labels of scenes: ``"fmb"``, ``"mfnet"``, ``"cart"``, ``"pst900"``,
             ``"semanticrt"``, ``"kp"``, ``"fine"``.
@@ -46,6 +46,7 @@ class FrameChoice:
         preset: Rig of scenes.
         frames_per_scene: Scenes: frames of one place.
         seed: Of scenes.
+        rendered: Scenes: how many where `count` is 0. It cuts no data set.
         colour: Scenes: with ``rgb``, aligned with the thermal picture (data sets give what they
             have).
 
@@ -64,14 +65,16 @@ class FrameChoice:
     preset: str = "small"
     frames_per_scene: int = 4
     seed: int = 0
+    rendered: int = 0
     colour: bool = False
 
     def __post_init__(self) -> None:
-        if self.every < 1 or self.count < 0:
+        if self.every < 1 or min(self.count, self.rendered) < 0:
             raise ConfigError(
-                f"every must be at least 1 and count at least 0, got {self.every} and {self.count}."
+                "every must be at least 1, count and rendered at least 0, got "
+                f"{self.every}, {self.count} and {self.rendered}."
             )
-        if self.data == "scenes" and self.count == 0:
+        if self.data == "scenes" and not (self.count or self.rendered):
             raise ConfigError("scenes never end: state a count of at least 1.")
         if self.data != "scenes" and self.root is None:
             raise ConfigError(f"{self.data!r} needs the folder it lies in. State root.")
@@ -100,8 +103,12 @@ class LabelledFrames:
     classes: tuple[str, ...]
 
     def __len__(self) -> int:
-        found = -(-len(self.inner) // self.choice.every)
-        return min(found, self.choice.count) if self.choice.count else found
+        return min(self.available, self.choice.count) if self.choice.count else self.available
+
+    @property
+    def available(self) -> int:
+        """How many there would be without a count."""
+        return -(-len(self.inner) // self.choice.every)
 
     def __getitem__(self, index: int) -> Sample:
         """Frame `index` of those chosen.
@@ -178,7 +185,7 @@ def _scenes(choice: FrameChoice) -> LabelledFrames:
         environment=choice.environments or ENVIRONMENTS,
         seed=choice.seed,
         preset=replace(rig, rgb=None) if choice.colour else rig,  # one camera sees both bands
-        count=choice.count * choice.every,
+        count=(choice.count or choice.rendered) * choice.every,
         frames_per_scene=choice.frames_per_scene,
         taxonomy=choice.taxonomy,
         colour="left" if choice.colour else "none",

@@ -21,8 +21,18 @@ from thermoscope.core.files import atomic_write
 from thermoscope.engine.dense_pictures import class_colours
 from thermoscope.io.thermal_image import ZERO_CELSIUS_K
 
-__all__ = ["ClassShare", "class_shares", "temperatures", "write_classes", "write_index_map"]
+__all__ = [
+    "CLASSES",
+    "ClassShare",
+    "class_shares",
+    "temperatures",
+    "without_results",
+    "write_classes",
+    "write_index_map",
+]
 
+CLASSES = "classes.json"
+RESULTS = ("_labels.png", "_overlay.png", ".labels.png")
 MOST_CLASSES = 256  # ids of an 8-bit picture
 
 
@@ -147,3 +157,21 @@ def write_classes(path: Path, classes: Sequence[str]) -> None:
     ]
     with atomic_write(path) as stream:
         stream.write((json.dumps(rows, indent=1) + "\n").encode())
+
+
+def without_results(paths: Sequence[Path]) -> list[Path]:
+    """Those of `paths` that are no pictures of a segmentation: frames to segment.
+
+    Such a picture has the name of one, and ``classes.json`` or the segments of its frame beside it.
+    Where all of them are, somebody means them, and all are given back.
+    """
+    kept = [path for path in paths if not _is_result(path)]
+    return kept or list(paths)
+
+
+def _is_result(path: Path) -> bool:
+    for ending in RESULTS:
+        if path.name.endswith(ending):
+            segments = path.with_name(f"{path.name.removesuffix(ending)}_segments.json")
+            return path.with_name(CLASSES).is_file() or segments.is_file()
+    return False

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from thermoscope.core.errors import ConfigError, ShapeError, UnknownNameError
 from thermoscope.io.thermal_image import ThermalImage
+from thermoscope.models.class_words import NamesRead, read_names
 from thermoscope.models.dense_heads import ThermalSegmenter
 
 __all__ = ["INPUTS", "Inputs", "Pair", "RgbtSegmenter", "Segmenter", "inputs_of", "segmenter_of"]
@@ -96,6 +97,15 @@ class Segmenter:
     def classes(self) -> tuple[str, ...]:
         """Names; the index is the id."""
         return self.names or tuple(self.model.classes)
+
+    @property
+    def reading(self) -> NamesRead | None:
+        """Which of `names` the model has learned; None where none are asked for.
+
+        Raises:
+            ConfigError: Two of them are one.
+        """
+        return read_names(self.names, self.model.classes) if self.names else None
 
     def labels(self, pair: Pair) -> NDArray[np.int64]:
         """(H, W) int64 class ids at the resolution of the pictures.

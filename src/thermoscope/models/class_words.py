@@ -6,11 +6,14 @@ written. A name that is not listed means itself, with blanks for underscores.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from thermoscope.core.errors import UnknownNameError
+from thermoscope.core.errors import ConfigError, UnknownNameError
 
-__all__ = ["TEMPLATES", "VOCABULARY", "phrase", "prompts"]
+__all__ = ["TEMPLATES", "VOCABULARY", "NamesRead", "phrase", "prompts", "read_names"]
 
 WORDS = {
     "unlabelled": "background",
@@ -87,8 +90,88 @@ def phrase(name: str) -> str:
         >>> phrase("color_cone"), phrase("Fire_Extinguisher")
         ('traffic cone', 'fire extinguisher')
     """
-    plain = "_".join(name.strip().lower().replace("-", "_").split())
+    plain = _plain(name)
     return WORDS.get(plain, plain.replace("_", " "))
+
+
+def _plain(name: str) -> str:
+    return "_".join(name.strip().lower().replace("-", "_").split())
+
+
+@dataclass(frozen=True)
+class NamesRead:
+    """How a model with classes of its own reads a list of names.
+
+    Attributes:
+        names: As asked.
+        learned: Class of the model that each name is; None = it never learned one of that name.
+        close: Name that was never learned, and the class that is written nearly like it.
+    """
+
+    names: tuple[str, ...]
+    learned: tuple[str | None, ...]
+    close: dict[str, str]
+
+    @property
+    def by(self) -> Literal["heads", "words"]:
+        """``"heads"``: what was learned answers; ``"words"``: the meaning of the names, for all."""
+        return "words" if None in self.learned else "heads"
+
+    @property
+    def never_learned(self) -> tuple[str, ...]:
+        """Names that are none of the model's classes."""
+        pairs = zip(self.names, self.learned, strict=True)
+        return tuple(name for name, known in pairs if known is None)
+
+    @property
+    def text(self) -> str:
+        """It in a line."""
+        if self.by == "heads":
+            return "all names were learned: the trained heads choose among them."
+        hints = (
+            f"{name} (did you mean {self.close[name]}?)" if name in self.close else name
+            for name in self.never_learned
+        )
+        return (
+            f"never learned: {', '.join(hints)}. So all {len(self.names)} names are chosen among "
+            "by words, less sure by far."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "names": list(self.names),
+            "by": self.by,
+            "never_learned": list(self.never_learned),
+            "did_you_mean": dict(self.close),
+        }
+
+
+def read_names(names: Sequence[str], classes: Sequence[str]) -> NamesRead:
+    """Which of `names` are which of `classes`, whatever the case, and with blank, _ or -.
+
+    Raises:
+        ConfigError: Two of the names are one.
+
+    Example:
+        >>> read_names(["Person", "traffic light"], ["traffic_light", "person"]).learned
+        ('person', 'traffic_light')
+        >>> print(read_names(["preson", "wall"], ["wall", "person"]).text)
+        never learned: preson (did you mean person?). So all 2 names are chosen among by words, ...
+    """
+    known = {_plain(name): name for name in reversed(classes)}
+    learned = tuple(name if name in classes else known.get(_plain(name)) for name in names)
+    seen: dict[str, str] = {}
+    for name, found in zip(names, learned, strict=True):
+        first = seen.setdefault(found or _plain(name), name)
+        if first != name:
+            raise ConfigError(f"{first!r} and {name!r} are one class. Name it once.")
+    close = {}
+    for name, found in zip(names, learned, strict=True):
+        near = difflib.get_close_matches(_plain(name), known, n=1, cutoff=0.75)
+        if found is None and near:
+            close[name] = known[near[0]]
+    return NamesRead(tuple(names), learned, close)
 
 
 def prompts(name: str, templates: str | Sequence[str] = "name") -> list[str]:

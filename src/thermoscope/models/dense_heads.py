@@ -300,8 +300,8 @@ class DenseModel(nn.Module):
 
     def _answer(
         self, image: ThermalImage | NDArray[Any], modality: Modality, longest_px: int | None
-    ) -> Tensor:
-        """(1, K or 1, H, W) output of the head at the resolution of the frame."""
+    ) -> tuple[Prepared, Tensor]:
+        """What the network saw, and (1, K or 1, h, w) output of the head."""
         prepared = self.prepare(image, modality=modality, longest_px=longest_px)
         device = next(self.head.parameters()).device
         was_training = self.training
@@ -309,7 +309,7 @@ class DenseModel(nn.Module):
         try:
             with torch.inference_mode():
                 answer: Tensor = (self.runner or self)(prepared.images.to(device))
-                return prepared.restore(answer.float().cpu())
+                return prepared, answer.float().cpu()
         finally:
             self.train(was_training)
 
@@ -389,9 +389,8 @@ class ThermalSegmenter(DenseModel):
             ShapeError: Not a frame, or a side shorter than one patch.
             UnitError: Not one pixel has a value, or an element type that is no frame's.
         """
-        best = self._answer(image, modality, longest_px).softmax(dim=1).max(dim=1)
-        labels = best.indices[0].numpy().astype(np.uint8)
-        return Segmentation(labels, best.values[0].numpy(), self.classes)
+        prepared, logits = self._answer(image, modality, longest_px)
+        return Segmentation(*prepared.choose(logits), self.classes)
 
 
 class ThermalDepth(DenseModel):
@@ -433,7 +432,8 @@ class ThermalDepth(DenseModel):
             ShapeError: Not a frame, or a side shorter than one patch.
             UnitError: Not one pixel has a value, or an element type that is no frame's.
         """
-        return DepthMap(self._answer(image, modality, longest_px)[0, 0].numpy(), self.metric)
+        prepared, depth = self._answer(image, modality, longest_px)
+        return DepthMap(prepared.restore(depth)[0, 0].numpy(), self.metric)
 
 
 # -- builders: the entries of `thermoscope.models.load` -------------------------------------------

@@ -6,6 +6,7 @@ NOT here: the tone mappings (`thermoscope.sensor.tone`) and reading files.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +35,7 @@ Modality = Literal["thermal", "rgb"]
 Fit = Literal["floor", "pad"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+STRIP_VALUES = 16_000_000  # 45 classes of 640 x 512 px are one strip
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,63 @@ class Prepared:
         Returns:
             (1, C, H, W).
         """
-        smooth = {"align_corners": False} if mode == "bilinear" else {}
-        padded = self.images.shape[2:]
-        full = functional.interpolate(maps, size=tuple(padded), mode=mode, **smooth)
-        cut = full[:, :, : self.scaled_px[0], : self.scaled_px[1]]
-        return functional.interpolate(cut, size=self.size_px, mode=mode, **smooth)
+        return _interpolated(self._scaled(maps, mode), self.size_px, mode)
+
+    def strips(self, maps: Tensor, *, values: int = STRIP_VALUES) -> Iterator[Tensor]:
+        """`restore` in strips of whole rows from top to bottom: memory for one at a time.
+
+        Args:
+            maps: As of `restore`.
+            values: Largest number of values in a strip; it has one row at least.
+
+        Yields:
+            (1, C, rows, W).
+        """
+        height, width = self.size_px
+        scaled = self._scaled(maps, "bilinear")
+        rows = max(1, values // (maps.shape[1] * width))
+        if rows >= height:
+            yield _interpolated(scaled, self.size_px, "bilinear")
+            return
+        for top in range(0, height, rows):
+            yield _strip(scaled, self.size_px, top, min(top + rows, height))
+
+    def choose(self, logits: Tensor) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """(H, W) ids of the likeliest classes and their probabilities, strip by strip.
+
+        Args:
+            logits: (1, K, H'', W''), any resolution of the padded input.
+        """
+        best = [strip.softmax(dim=1)[0].max(dim=0) for strip in self.strips(logits)]
+        labels = torch.cat([found.indices.to(torch.uint8) for found in best])
+        return labels.numpy(), torch.cat([found.values for found in best]).numpy()
+
+    def _scaled(self, maps: Tensor, mode: str) -> Tensor:
+        """(1, C, *scaled_px): at the resolution of the input, its padding cut off."""
+        full = _interpolated(maps, (self.images.shape[2], self.images.shape[3]), mode)
+        return full[:, :, : self.scaled_px[0], : self.scaled_px[1]]
+
+
+def _interpolated(maps: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    smooth = {"align_corners": False} if mode == "bilinear" else {}
+    return functional.interpolate(maps, size=size, mode=mode, **smooth)
+
+
+def _strip(maps: Tensor, size: tuple[int, int], top: int, bottom: int) -> Tensor:
+    """Rows `top` to `bottom` of the bilinear interpolation of `maps` to `size`."""
+    last = maps.shape[2] - 1
+    scale = torch.tensor(maps.shape[2]) / size[0]  # float32, as torch scales by
+    rows = torch.arange(top, bottom, dtype=torch.float64) + 0.5
+    places = (scale.double() * rows - 0.5).float().clamp(min=0)  # fused, as torch's
+    above = places.long().clamp(max=last)
+    below = (above + 1).clamp(max=last)
+    share = places - above
+    first, end = int(above[0]), int(below[-1]) + 1
+    weights = torch.zeros(bottom - top, end - first)
+    weights.scatter_add_(1, (above - first)[:, None], 1 - share[:, None])
+    weights.scatter_add_(1, (below - first)[:, None], share[:, None])
+    wide = _interpolated(maps[:, :, first:end], (end - first, size[1]), "bilinear")
+    return weights @ wide
 
 
 def network_input(

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -39,6 +40,7 @@ from thermoscope.layers.mask_decoder import ClassTokenDecoder, start_from_sam2
 from thermoscope.layers.prototypes import PrototypeMemory
 from thermoscope.layers.semantic_fpn import SemanticFpn
 from thermoscope.losses.language import pixel_text_logits
+from thermoscope.models.class_words import read_names
 from thermoscope.models.dense_heads import named_backbone
 from thermoscope.models.prepare import Modality, Prepared, network_input, plane_of
 from thermoscope.models.sartm_encoders import (
@@ -103,19 +105,24 @@ class SceneSegmentation:
 
     Attributes:
         labels: (H, W) uint8 class ids.
-        probabilities: (K, H, W) float32, as the network puts them; they sum to 1.
+        confidence: (H, W) float32 probability of the class chosen.
         classes: Names; the index is the id.
+        shares: Gives `probabilities`.
     """
 
     labels: NDArray[np.uint8]
-    probabilities: NDArray[np.float32]
+    confidence: NDArray[np.float32]
     classes: tuple[str, ...]
+    shares: Callable[[], NDArray[np.float32]]
 
-    @property
-    def confidence(self) -> NDArray[np.float32]:
-        """(H, W) probability of the class chosen."""
-        found: NDArray[np.float32] = self.probabilities.max(axis=0)
-        return found
+    @cached_property
+    def probabilities(self) -> NDArray[np.float32]:
+        """(K, H, W) float32, as the network puts them; they sum to 1.
+
+        They are brought to the size of the frame when first asked for: 45 classes of 12 megapixels
+        take 2 GB.
+        """
+        return self.shares()
 
 
 class TextProjection(nn.Module):
@@ -343,7 +350,7 @@ class Sartm(nn.Module):
 
     def _require_words(self, names: Sequence[str] = ()) -> None:
         if self.text is None:
-            strange = [name for name in names if name not in self.classes]
+            strange = read_names(names, self.classes).never_learned
             asked = f", and no class {strange[0]!r}" if strange else ""
             raise ConfigError(
                 f"this model has no text head{asked}; it knows {', '.join(self.classes)}. Train "
@@ -423,39 +430,49 @@ class Sartm(nn.Module):
             rgb: (H, W, 3) uint8 or (3, H, W) float32 in [0, 1].
             thermal: A frame as `thermoscope.read` gives it, or (H, W) uint16 counts, float32
                 kelvin or uint8 grey levels; registered to `rgb`.
-            classes: Names to choose from; the model's own if None. Names of the model are scored
-                by its heads, any other list through the space of words (less sure by far).
+            classes: Names to choose from; the model's own if None. Names of the model, in any
+                case and with blank, _ or -, are scored by its heads; a list with any other name
+                through the space of words (less sure by far), see `read_names`.
             text: (N, D) embeddings of `classes`; if None and the model does not have these names,
                 the text encoder's that it was trained with.
             longest_px: A frame with a longer side is scaled down to this for the network; None =
                 the model's own.
 
         Raises:
-            ConfigError: No frame, or names that a model without a text head does not have.
+            ConfigError: No frame, one name twice, or names that a model without a text head does
+                not have.
             MissingDependencyError: Names outside the shipped table, without the text encoder.
             ShapeError: Frames that are none, or of different aspect, or embeddings that do not fit.
             UnitError: Not one pixel has a value, or an element type that is no frame's.
         """
         prepared = self.prepare(rgb, thermal, longest_px=longest_px)
         names = self.classes if classes is None else tuple(classes)
-        table = self._table(names, text)
+        learned = self._learned(names, text)
+        table = self._table(names, text) if learned is None else None
         maps = self._answer(prepared, table)
-        if table is None:
-            maps = maps[:, [self.classes.index(name) for name in names]]
+        if learned is not None:
+            maps = maps[:, learned]
         way_back = next(iter(prepared.values()))
-        shares = way_back.restore(maps).softmax(dim=1)[0]
-        labels = shares.max(dim=0).indices.to(torch.uint8)  # twice as fast as argmax
-        return SceneSegmentation(labels.numpy(), shares.numpy(), names)
+        return SceneSegmentation(*way_back.choose(maps), names, partial(_shares, way_back, maps))
 
-    def _table(self, names: Sequence[str], text: NDArray[np.float32] | None) -> Tensor | None:
-        """(N, D) embeddings to score by, or None for the model's own heads."""
+    def _learned(self, names: Sequence[str], text: NDArray[np.float32] | None) -> list[int] | None:
+        """Ids of the model's classes that the names are, or None where words must do."""
         if not names or len(set(names)) != len(names) or len(names) > 255:
             raise ConfigError(
                 f"classes must be 1 to 255 different names, got {len(names)} "
                 f"({len(set(names))} different)."
             )
-        if text is None and set(names) <= set(self.classes):
+        if text is not None:
             return None
+        found = [
+            self.classes.index(name)
+            for name in read_names(names, self.classes).learned
+            if name is not None
+        ]
+        return found if len(found) == len(names) else None
+
+    def _table(self, names: Sequence[str], text: NDArray[np.float32] | None) -> Tensor:
+        """(N, D) embeddings to score by."""
         if text is None:
             self._require_words(names)
             text = load_text_table(names, encoder=self.text_encoder)
@@ -486,6 +503,18 @@ class Sartm(nn.Module):
             return found.float().cpu()
         finally:
             self.train(was_training)
+
+
+def _shares(way_back: Prepared, maps: Tensor) -> NDArray[np.float32]:
+    """(K, H, W) probabilities of logits of any resolution."""
+    height, width = way_back.size_px
+    shares = np.empty((maps.shape[1], height, width), np.float32)
+    top = 0
+    for strip in way_back.strips(maps):
+        bottom = top + strip.shape[2]
+        shares[:, top:bottom] = strip.softmax(dim=1)[0].numpy()
+        top = bottom
+    return shares
 
 
 def _padded(images: Tensor, multiple: int) -> Tensor:

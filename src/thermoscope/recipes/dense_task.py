@@ -6,6 +6,7 @@ What is NOT here: losses and settings (`thermoscope.recipes.segmentation`,
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from thermoscope.core.config import write_config
-from thermoscope.core.errors import ConfigError, UnknownNameError
+from thermoscope.core.errors import ConfigError, ThermoscopeWarning, UnknownNameError
 from thermoscope.core.files import make_folder
 from thermoscope.core.weights import UNWRITTEN, TrainingSource, WeightsCard, write_weights
 from thermoscope.data.catalogue import dataset_info
@@ -35,6 +36,7 @@ __all__ = [
     "seeded",
     "sources_of",
     "train_head",
+    "warn_of_cuts",
 ]
 
 
@@ -159,6 +161,7 @@ def train_head(
         seed=config.loop.seed,
     )
     val = open_frames(config.val, truth=kind.truth) if config.score else None
+    warn_of_cuts(data, val)
     frames.load()
     task = kind(config, model, frames, val)
     make_folder(out)
@@ -214,6 +217,19 @@ def sources_of(choices: Sequence[FrameChoice], use: str) -> tuple[TrainingSource
             licence = "unstated"
         found[choice.data] = TrainingSource(choice.data, licence, use)
     return tuple(found.values())
+
+
+def warn_of_cuts(*chosen: LabelledFrames | None) -> None:
+    """A `ThermoscopeWarning` for each choice whose count leaves frames out."""
+    for frames in chosen:
+        if frames is not None and len(frames) < frames.available:
+            choice = frames.choice
+            warnings.warn(
+                f"taking {len(frames)} of {frames.available} frames of {choice.data}, split "
+                f"{choice.split!r}, as count says; count 0 takes all.",
+                ThermoscopeWarning,
+                stacklevel=3,
+            )
 
 
 @contextmanager

@@ -89,8 +89,8 @@ class DepthConfig:
     loss: Literal["silog", "least_squares", "median"] = "silog"
     trim: float = 0.0
     edge_weight: float = 0.5
-    train: FrameChoice = field(default_factory=lambda: FrameChoice(count=600))
-    val: FrameChoice = field(default_factory=lambda: FrameChoice(split="val", count=100))
+    train: FrameChoice = field(default_factory=lambda: FrameChoice(rendered=600))
+    val: FrameChoice = field(default_factory=lambda: FrameChoice(split="val", rendered=100))
     score: bool = True
     protocol: str = "metric"
     size_px: tuple[int, int] | None = (224, 280)
@@ -141,8 +141,8 @@ PRESETS: dict[str, DepthConfig] = {
         backbone="tiny",
         widths=(4, 4, 8, 8),
         fusion=8,
-        train=FrameChoice(count=4, preset="tiny", environments=("indoor",)),
-        val=FrameChoice(split="val", count=2, preset="tiny", environments=("indoor",)),
+        train=FrameChoice(rendered=4, preset="tiny", environments=("indoor",)),
+        val=FrameChoice(split="val", rendered=2, preset="tiny", environments=("indoor",)),
         size_px=(56, 70),
         loop=LoopConfig(steps=10, batch_size=4, learning_rate=1e-2, warmup_steps=2, log_every=1),
     ),

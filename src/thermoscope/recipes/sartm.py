@@ -49,7 +49,7 @@ from thermoscope.models.load import load_model
 from thermoscope.models.sartm import ALL_INPUTS, SIZES, Answer, Head, Sartm, build_sartm
 from thermoscope.models.text_encoders import load_text_table
 from thermoscope.recipes.dense_frames import Augmentation, warn_of_findings
-from thermoscope.recipes.dense_task import scored_on, seeded, sources_of
+from thermoscope.recipes.dense_task import scored_on, seeded, sources_of, warn_of_cuts
 from thermoscope.recipes.pair_sources import PairSource
 from thermoscope.recipes.sartm_adapt import AdaptConfig, AdaptTask
 from thermoscope.recipes.sartm_frames import (
@@ -119,11 +119,13 @@ class SartmConfig:
     weights: LossWeights = field(default_factory=LossWeights)
     terms: tuple[SegmentationTerm, ...] = ("dice", "cross_entropy")
     train: FrameChoice = field(
-        default_factory=lambda: FrameChoice(count=800, taxonomy="mfnet", colour=True)
+        default_factory=lambda: FrameChoice(rendered=800, taxonomy="mfnet", colour=True)
     )
     draw: int = 0
     val: FrameChoice = field(
-        default_factory=lambda: FrameChoice(split="val", count=100, taxonomy="mfnet", colour=True)
+        default_factory=lambda: FrameChoice(
+            split="val", rendered=100, taxonomy="mfnet", colour=True
+        )
     )
     score: bool = True
     unseen: tuple[str, ...] = ()
@@ -154,7 +156,7 @@ class SartmConfig:
 
 CLASS_BOUND = ("prototypes.", "fpn.classify.", "decoder.class_tokens", "decoder.weigh.")
 _TINY_SCENES = FrameChoice(
-    count=4, preset="tiny", environments=("indoor",), taxonomy="fine", colour=True
+    rendered=4, preset="tiny", environments=("indoor",), taxonomy="fine", colour=True
 )
 _SMALL = SartmConfig(
     loop=LoopConfig(
@@ -258,7 +260,7 @@ PRESETS: dict[str, SartmConfig] = {
         train=_TINY_SCENES,
         val=FrameChoice(
             split="val",
-            count=2,
+            rendered=2,
             preset="tiny",
             environments=("indoor",),
             taxonomy="fine",
@@ -399,6 +401,7 @@ def run(
     for name in config.unseen:
         if name not in data.classes:
             raise UnknownNameError("class", name, data.classes)
+    warn_of_cuts(data, val)
     classes = [name for name in data.classes if name not in config.unseen]
     table = text_table(config, classes, text)
     arguments = network_arguments(config, classes, table)

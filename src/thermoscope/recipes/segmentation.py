@@ -72,8 +72,8 @@ class SegmentationConfig:
     widths: tuple[int, ...] = LIGHT_WIDTHS
     dropout: float = 0.05
     terms: tuple[SegmentationTerm, ...] = ("dice", "cross_entropy")
-    train: FrameChoice = field(default_factory=lambda: FrameChoice(count=600))
-    val: FrameChoice = field(default_factory=lambda: FrameChoice(split="val", count=100))
+    train: FrameChoice = field(default_factory=lambda: FrameChoice(rendered=600))
+    val: FrameChoice = field(default_factory=lambda: FrameChoice(split="val", rendered=100))
     score: bool = True
     protocol: str = "present"
     size_px: tuple[int, int] | None = (224, 280)
@@ -116,9 +116,9 @@ PRESETS: dict[str, SegmentationConfig] = {
         backbone="tiny",
         kind="conv",
         hidden=8,
-        train=FrameChoice(count=4, preset="tiny", environments=("indoor",), taxonomy="fine"),
+        train=FrameChoice(rendered=4, preset="tiny", environments=("indoor",), taxonomy="fine"),
         val=FrameChoice(
-            split="val", count=2, preset="tiny", environments=("indoor",), taxonomy="fine"
+            split="val", rendered=2, preset="tiny", environments=("indoor",), taxonomy="fine"
         ),
         size_px=(56, 70),
         loop=LoopConfig(steps=10, batch_size=4, learning_rate=1e-2, warmup_steps=2, log_every=1),
