@@ -244,3 +244,14 @@ def test_the_verb_refuses_and_writes_nothing(tmp_path, capsys):
     assert main([*words, "--out", str(tmp_path / "out")]) == 2
     assert "could not be registered" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_verb_replaces_no_input(tmp_path, capsys):
+    thermal, rgb = scene()
+    Image.fromarray(rgb).save(tmp_path / "warm_rgb.png")
+    Image.fromarray(thermal).save(tmp_path / "warm.png")
+    before = (tmp_path / "warm_rgb.png").read_bytes()
+    words = ["align", str(tmp_path / "warm_rgb.png"), str(tmp_path / "warm.png"), "--overwrite"]
+    assert main([*words, "--out", str(tmp_path)]) == 2
+    assert "warm_rgb.png is an input: it is kept" in capsys.readouterr().err
+    assert (tmp_path / "warm_rgb.png").read_bytes() == before
