@@ -248,7 +248,7 @@ class Captures:
         sources: The cameras.
         offset_ns: Recording's time minus the host's monotonic clock, ns.
         isolation: A process or a thread for each camera.
-        queue_frames: Frames of all cameras that may wait to be written; each process has its share.
+        queue_frames: Frames that may wait to be written: of each process, or of all threads.
 
     Raises:
         ConfigError: No camera, or two of one name.
@@ -281,8 +281,7 @@ class Captures:
         for source in sources:
             receiver, sender = context.Pipe(duplex=False)
             self._pipes[receiver] = source.name
-            each = max(queue_frames // len(sources), 1)
-            words = (source, sender, self._stop, offset_ns, each)
+            words = (source, sender, self._stop, offset_ns, queue_frames)
             self._start(context.Process, _capture_process, words)
             sender.close()
 

@@ -63,7 +63,7 @@ class RecordOptions:
     reserve_bytes: int = 2_000_000_000
     """Stop cleanly when so little space is left."""
     queue_frames: int = 120
-    """Frames of all cameras that may wait to be written."""
+    """Frames that may wait to be written: of each camera's process, or of all threads."""
     isolation: Isolation = "process"
     """A process for each camera, or a thread."""
     calibration: Path | None = None
