@@ -91,13 +91,13 @@ def input_files(sources: Iterable[str | Path]) -> frozenset[Path]:
     """The files of all inputs, resolved: none of them may be written over.
 
     Args:
-        sources: Files, folders, globs; those that cannot be listed count as they are.
+        sources: Files, folders, globs; what is not there is passed over: opening it says so.
     """
     found: set[Path] = set()
     for source in sources:
         try:
             found.update(path.resolve() for path in files_of(source))
-        except ThermoscopeError:  # told where it is opened
+        except ThermoscopeError:
             continue
     return frozenset(found)
 
